@@ -1,0 +1,7 @@
+//! The values that wooo speaks in. Values only: nothing here reads a file, a clock or a network.
+
+mod framework;
+pub mod problem;
+
+pub use framework::Framework;
+pub use problem::{Location, Problem, Problems};

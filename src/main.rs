@@ -1,0 +1,2 @@
+//! The `wooo` program: everything is in the library.
+fn main() {}

@@ -6,6 +6,12 @@
 //!
 //! Does not own the meaning of any document. Objects are [`serde_json::Value`]s whose keys keep their order.
 
+mod edit;
+mod spans;
+
+pub use edit::set;
+pub use spans::{Place, Step, locate};
+
 use serde::de::DeserializeOwned;
 use serde::ser::{Serialize, Serializer};
 use serde_json::Value;

@@ -1,10 +1,27 @@
-//! The values that wooo speaks in. Values only: nothing here reads a file, a clock or a network.
+//! The values that wooo speaks in: names, specs, settings, intents, problems. Values only: nothing here reads a file, a
+//! clock or a network, and nothing here knows how a value is rendered, stored or asked for.
 
+pub mod app_spec;
+pub mod document;
+pub mod fleet;
 mod framework;
 mod image;
+pub mod intent;
 mod names;
 pub mod problem;
 mod quantity;
+pub mod release;
 
+pub use app_spec::AppSpec;
+pub use document::Document;
+pub use fleet::FleetSettings;
 pub use framework::Framework;
+pub use image::ImageRef;
+pub use intent::{Action, Intent};
+pub use names::{
+    AppName, ClusterName, EnvironmentName, HostName, InvalidName, PlanName, TenantName, UrlPath, VariableName,
+    WorkerName,
+};
 pub use problem::{Location, Problem, Problems};
+pub use quantity::{Cpu, Memory};
+pub use release::{App, Release};

@@ -122,6 +122,14 @@ name_type! {
     UrlPath, url_path, pattern: r"^/[!$%&()*+,\-./0-9:;=?@A-Z_a-z~]*$", max: 256
 }
 
+impl PlanName {
+    /// The plan of an app that names none.
+    #[must_use]
+    pub fn standard() -> Self {
+        Self("standard".to_owned())
+    }
+}
+
 /// Names that Windows reserves. A fleet repository is checked out on people's laptops too.
 const RESERVED: [&str; 4] = ["con", "prn", "aux", "nul"];
 

@@ -1,1 +1,33 @@
-//! x
+//! Git: repositories, trees, commits, refs, history, notes, and talking to remotes.
+//!
+//! Owns every byte that goes into a repository or over the network to one. Trees are edited in the object database,
+//! without a checkout, at a cost that follows the change and not the fleet; refs move only by compare-and-swap under
+//! Git's own locks, so any number of processes may write side by side.
+//!
+//! Does not own: what the files mean, when a change is made or tried again, and merge requests. It decides nothing: each
+//! way to fail that a caller can act on is a variant of [`Error`].
+
+mod commit;
+mod edit;
+mod error;
+mod loose;
+mod names;
+mod object;
+mod pack;
+mod path;
+mod raw_tree;
+mod refs;
+mod repository;
+mod trailers;
+mod tree;
+mod writer;
+
+pub use commit::{CommitInfo, Person, Signature};
+pub use edit::TreeEdits;
+pub use error::Error;
+pub use names::{BlobId, BranchName, CommitId, RefName, TreeId};
+pub use object::PreparedBlob;
+pub use repository::Repository;
+pub use trailers::{Key, Trailers, message};
+pub use tree::{EntryId, GitTree};
+pub use writer::ObjectWriter;

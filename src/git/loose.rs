@@ -43,15 +43,11 @@ pub(super) fn temporary(prefix: &str, folder: &Path) -> io::Result<tempfile::Nam
     tempfile::Builder::new().prefix(prefix).permissions(Permissions::from_mode(0o444)).tempfile_in(folder)
 }
 
-/// Whether `id` is there as a file of its own. If it is, it becomes young again: an object that nothing refers to yet
-/// must not be cleared away as old garbage just before a commit refers to it.
-pub(super) fn freshen(objects: &Path, id: Sha1) -> bool {
-    match File::open(place(objects, id)) {
-        // Without the right to change the time (another user's file) the object still is there.
-        Ok(file) => {
-            let _unchanged_for_a_foreign_owner = file.set_modified(SystemTime::now());
-            true
-        }
-        Err(_) => false,
+/// Makes an object that is a file of its own young again. One that nothing refers to yet must not be cleared away as old
+/// garbage just before a commit refers to it.
+pub(super) fn freshen(objects: &Path, id: Sha1) {
+    if let Ok(file) = File::open(place(objects, id)) {
+        // Another user's file keeps its time; that user's `git gc` is then the only one that could clear it away.
+        let _kept = file.set_modified(SystemTime::now());
     }
 }

@@ -202,7 +202,11 @@ impl Repository {
     /// Whether an object is there, so that it need not be written. An object that came with a pack which this handle
     /// has not noticed yet counts as absent: looking for new packs every time costs more than writing it twice.
     pub(super) fn has(&self, id: Sha1) -> Result<bool, Error> {
-        Ok(loose::freshen(&self.objects, id) || self.inner.odb()?.exists_ext(id.to_oid()?, OdbLookupFlags::NO_REFRESH))
+        let exists = self.inner.odb()?.exists_ext(id.to_oid()?, OdbLookupFlags::NO_REFRESH);
+        if exists {
+            loose::freshen(&self.objects, id);
+        }
+        Ok(exists)
     }
 
     /// Makes new packs known to this handle.

@@ -114,6 +114,12 @@ pub enum Error {
         /// The files, sorted.
         paths: Vec<String>,
     },
+    /// Another Git program is at work in the work tree, or died there.
+    #[error("the work tree is in use; if no other git process is running, remove `{}`", .lock.display())]
+    IndexLocked {
+        /// The lock file.
+        lock: PathBuf,
+    },
     /// A file of the repository cannot be read or written.
     #[error("`{}`: {source}", .path.display())]
     Io {
@@ -149,6 +155,7 @@ impl Error {
             Self::RefBlocked { .. } => "git.ref_blocked",
             Self::NotFastForward { .. } => "git.not_fast_forward",
             Self::LocalChanges { .. } => "git.local_changes",
+            Self::IndexLocked { .. } => "git.index_locked",
             Self::Io { .. } => "git.io",
             Self::Git(_) => "git.failed",
         }

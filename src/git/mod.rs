@@ -8,10 +8,14 @@
 //! way to fail that a caller can act on is a variant of [`Error`].
 
 mod commit;
+mod diff;
 mod edit;
 mod error;
+mod fast_forward;
+mod history;
 mod loose;
 mod names;
+mod notes;
 mod object;
 mod pack;
 mod path;
@@ -23,8 +27,10 @@ mod tree;
 mod writer;
 
 pub use commit::{CommitInfo, Person, Signature};
+pub use diff::FileChange;
 pub use edit::TreeEdits;
 pub use error::Error;
+pub use history::History;
 pub use names::{BlobId, BranchName, CommitId, RefName, TreeId};
 pub use object::PreparedBlob;
 pub use repository::Repository;

@@ -146,7 +146,7 @@ impl RawTree {
 }
 
 /// Git's order of names: bytewise, folders as if they ended in `/`.
-fn order(a: &[u8], a_is_folder: bool, b: &[u8], b_is_folder: bool) -> Ordering {
+pub(super) fn order(a: &[u8], a_is_folder: bool, b: &[u8], b_is_folder: bool) -> Ordering {
     let shared = a.len().min(b.len());
     let end = |name: &[u8], is_folder: bool| name.get(shared).copied().or(is_folder.then_some(b'/'));
     a.get(..shared).cmp(&b.get(..shared)).then_with(|| end(a, a_is_folder).cmp(&end(b, b_is_folder)))

@@ -41,6 +41,18 @@ impl EntryId {
     pub fn kind(&self) -> Kind {
         kind(self.0.mode)
     }
+
+    pub(super) fn new(entry: Entry) -> Self {
+        Self(entry)
+    }
+
+    pub(super) fn entry(self) -> Entry {
+        self.0
+    }
+
+    pub(super) fn is_oid(&self, oid: git2::Oid) -> bool {
+        Sha1::from_oid(oid) == self.0.id
+    }
 }
 
 impl<'r> GitTree<'r> {

@@ -1,10 +1,16 @@
 //! The `git` module against the real `git` program.
-#![expect(clippy::unwrap_used, reason = "clippy knows a test by its attribute, and the helpers here have none")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "clippy knows a test by its attribute, and the helpers here have none"
+)]
 
 mod commits;
 mod edits;
 mod names;
+mod records;
 mod trees;
+mod work_trees;
 
 use std::ffi::OsStr;
 use std::path::Path;

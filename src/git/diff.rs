@@ -1,0 +1,85 @@
+//! Which files differ between two trees. Folders with equal ids are not opened, so the cost follows the difference.
+
+use std::cmp::Ordering;
+
+use super::names::Sha1;
+use super::raw_tree::{Entry, Mode, order};
+use super::{EntryId, Error, Repository, TreeId};
+
+/// A file (or link, or submodule) that differs between two trees.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct FileChange {
+    /// Its path.
+    pub path: String,
+    /// What stood there; `None` if it is new.
+    pub before: Option<EntryId>,
+    /// What stands there now; `None` if it is gone.
+    pub after: Option<EntryId>,
+}
+
+impl Repository {
+    /// The files that differ between `before` (nothing at all for `None`) and `after`, sorted by path. A file in the
+    /// place of a folder counts as one that is new and as many that are gone.
+    ///
+    /// # Errors
+    /// [`Error::NoObject`] if a tree is missing, [`Error::Path`] for a changed name that is not UTF-8.
+    pub fn changes(&self, before: Option<TreeId>, after: TreeId) -> Result<Vec<FileChange>, Error> {
+        let mut changes = Vec::new();
+        let folder = |id| Some(Entry { mode: Mode::Folder, id });
+        self.compare(
+            "",
+            folder_id(before.and_then(|id| folder(id.sha1()))),
+            folder_id(folder(after.sha1())),
+            &mut changes,
+        )?;
+        changes.sort_unstable_by(|a, b| a.path.cmp(&b.path));
+        Ok(changes)
+    }
+
+    fn compare(
+        &self,
+        folder: &str,
+        before: Option<Sha1>,
+        after: Option<Sha1>,
+        changes: &mut Vec<FileChange>,
+    ) -> Result<(), Error> {
+        if before == after {
+            return Ok(());
+        }
+        let read = |id: Option<Sha1>| id.map(|id| self.raw_tree(id)).transpose().map(Option::unwrap_or_default);
+        let (before, after) = (read(before)?, read(after)?);
+        let (mut old, mut new) = (before.entries().peekable(), after.entries().peekable());
+        loop {
+            // Both sides are in Git's order, in which a file and a folder of one name are two different things.
+            let side = match (old.peek(), new.peek()) {
+                (None, None) => return Ok(()),
+                (Some(_), None) => Ordering::Less,
+                (None, Some(_)) => Ordering::Greater,
+                (Some((a, x)), Some((b, y))) => order(a, x.mode == Mode::Folder, b, y.mode == Mode::Folder),
+            };
+            let old = if side.is_le() { old.next() } else { None };
+            let new = if side.is_ge() { new.next() } else { None };
+            let Some((name, _)) = old.or(new) else { return Ok(()) };
+            let (old, new) = (old.map(|(_, entry)| entry), new.map(|(_, entry)| entry));
+            if old == new {
+                continue;
+            }
+            let path = joined(folder, name)?;
+            if old.or(new).is_some_and(|entry| entry.mode == Mode::Folder) {
+                self.compare(&path, folder_id(old), folder_id(new), changes)?;
+            } else {
+                changes.push(FileChange { path, before: old.map(EntryId::new), after: new.map(EntryId::new) });
+            }
+        }
+    }
+}
+
+fn folder_id(entry: Option<Entry>) -> Option<Sha1> {
+    entry.map(|entry| entry.id)
+}
+
+fn joined(folder: &str, name: &[u8]) -> Result<String, Error> {
+    let lossy = || format!("{folder}/{}", String::from_utf8_lossy(name));
+    let name = str::from_utf8(name).map_err(|_| Error::Path { path: lossy(), reason: "it is not UTF-8" })?;
+    Ok(if folder.is_empty() { name.to_owned() } else { format!("{folder}/{name}") })
+}

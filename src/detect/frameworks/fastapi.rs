@@ -1,0 +1,18 @@
+//! FastAPI: an ASGI app object, or a factory.
+
+use super::{Match, python};
+use crate::detect::answer::EntryKind;
+use crate::detect::claims::Claims;
+use crate::detect::facts::Facts;
+use crate::domain::Framework;
+
+/// Whether the folder holds a FastAPI app.
+pub(super) fn recognise(facts: &Facts<'_>) -> Option<Match> {
+    python::recognise(facts, Framework::Fastapi, "fastapi")
+}
+
+/// Claims what a FastAPI app's files say.
+pub(super) fn describe(facts: &Facts<'_>, claims: &mut Claims) {
+    python::describe(facts, Framework::Fastapi, EntryKind::Asgi, claims);
+    python::describe_sources(facts, &facts.python_source.routes, claims);
+}

@@ -62,7 +62,7 @@ pub(super) fn choose(all: &[Facts<'_>], only: Option<Framework>) -> Verdict {
         .collect();
     let start = (fits.first().is_some_and(|fit| fit.index == 0)).then(|| fits.remove(0));
     match start {
-        Some(fit) if !fit.is_served() => settle(vec![fit], None),
+        Some(fit) if !fit.is_served() || only.is_some() => settle(vec![fit], None),
         None if all.first().is_some_and(|facts| !facts.faults.is_empty()) && only.is_none() => Verdict::Fault(0),
         start => below_start(all, start, fits, only),
     }
@@ -70,12 +70,15 @@ pub(super) fn choose(all: &[Facts<'_>], only: Option<Framework>) -> Verdict {
 
 /// The folder that was asked for holds nothing, or only files to serve.
 fn below_start(all: &[Facts<'_>], start: Option<Fit>, mut fits: Vec<Fit>, only: Option<Framework>) -> Verdict {
-    if start.is_some() {
-        // What is served from here belongs to nobody else; only another program makes a doubt.
-        fits.retain(|fit| !fit.is_served() && fit.tier() == Tier::App);
+    match start {
+        // Beside files to serve, only something that surely is an app makes a doubt.
+        Some(start) => {
+            let plain = start.tier() == Tier::Files;
+            fits.retain(|fit| fit.tier() == Tier::App && (plain || !fit.is_served()));
+            fits.insert(0, start);
+        }
+        None => drop_weak(&mut fits),
     }
-    fits.splice(0..0, start);
-    drop_weak(&mut fits);
     drop_nested(all, &mut fits);
     if fits.len() > 1
         && let Some((index, decided_by)) = by_container(all, &fits)
@@ -150,11 +153,11 @@ fn drop_weak(fits: &mut Vec<Fit>) {
 
 /// What lies inside another app's folder belongs to that app; files to serve own nothing but what is served.
 fn drop_nested(all: &[Facts<'_>], fits: &mut Vec<Fit>) {
-    let owners: Vec<(usize, bool)> = fits.iter().map(|fit| (fit.index, fit.is_served())).collect();
+    let owners: Vec<(usize, bool, Tier)> = fits.iter().map(|fit| (fit.index, fit.is_served(), fit.tier())).collect();
     fits.retain(|fit| {
-        !owners.iter().any(|(owner, served)| {
+        !owners.iter().any(|(owner, served, tier)| {
             let inside = *owner != fit.index && is_below(&all[fit.index].folder, &all[*owner].folder);
-            inside && (!served || fit.is_served())
+            inside && (!served || fit.is_served() && fit.tier() <= *tier)
         })
     });
 }
@@ -223,10 +226,11 @@ pub(super) fn how_to_decide(candidates: &[Candidate]) -> Vec<String> {
 
 /// Notes the other apps in the tree.
 pub(super) fn note_others(all: &[Facts<'_>], chosen: &Chosen, notes: &mut Notes) {
+    let own = &all[chosen.index].folder;
     let mut fits: Vec<Fit> = all
         .iter()
         .enumerate()
-        .filter(|(index, _)| *index != chosen.index)
+        .filter(|(index, facts)| *index != chosen.index && (facts.has_manifest() || !is_below(&facts.folder, own)))
         .map(|(index, facts)| Fit { index, matches: in_folder(facts, None) })
         .filter(|fit| !fit.matches.is_empty() && fit.tier() == Tier::App)
         .collect();
@@ -235,5 +239,28 @@ pub(super) fn note_others(all: &[Facts<'_>], chosen: &Chosen, notes: &mut Notes)
         let (Some(matched), folder) = (fit.matches.first(), &all[fit.index].folder) else { continue };
         let text = format!("another app, {}, is in {}", matched.framework, folder_name(folder));
         notes.about(NoteKind::OtherApp, folder, text);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_is_below_another_by_whole_names() {
+        assert!(is_below("apps/web", "apps") && is_below("apps", "apps") && is_below("apps", ""));
+        assert!(!is_below("apps-old", "apps") && !is_below("", "apps"));
+    }
+
+    #[test]
+    fn what_decides_is_named_for_each_candidate() {
+        let candidate = |framework, root: &str| Candidate { framework, root: root.to_owned(), evidence: Vec::new() };
+        let ways = how_to_decide(&[
+            candidate(Framework::Flask, "api"),
+            candidate(Framework::Fastapi, "api"),
+            candidate(Framework::Nextjs, "web"),
+        ]);
+        assert_eq!(ways[0], "write `framework: flask` in the app spec for the flask app in `api/`");
+        assert_eq!(ways[2], "use `--root web/` for the nextjs app");
     }
 }

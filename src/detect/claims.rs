@@ -2,7 +2,7 @@
 
 use super::answer::{Answer, EntryKind, EntryPoint, Evidence, Note, NoteKind, PackageManager};
 use super::notes::Notes;
-use super::place::Place;
+use super::place::{Place, shown};
 
 /// Answers as they come in.
 #[derive(Default)]
@@ -64,7 +64,8 @@ impl Claims {
 
     /// Claims the entry point.
     pub(super) fn entry_point(&mut self, kind: EntryKind, target: &str, place: Option<&Place>, why: &str) {
-        if self.entry_point.is_none() {
+        // No file or module that a server could be told to run has such a name.
+        if self.entry_point.is_none() && !target.contains(char::is_control) {
             self.entry_point = Some(EntryPoint { kind, target: target.to_owned() });
             self.prove(Answer::EntryPoint, &format!("{kind} {target}"), place, why);
         }
@@ -116,7 +117,7 @@ impl Claims {
 pub(super) fn evidence(answer: Answer, value: &str, place: Option<&Place>, why: &str) -> Evidence {
     Evidence {
         answer,
-        value: value.to_owned(),
+        value: shown(value),
         file: place.map(|place| place.file.clone()),
         line: place.and_then(|place| place.line),
         why: why.to_owned(),

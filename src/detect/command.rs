@@ -42,6 +42,8 @@ pub(super) struct Start {
     pub(super) family: Family,
     /// The program: `gunicorn`.
     pub(super) program: String,
+    /// The words after the program.
+    pub(super) arguments: Vec<String>,
     /// The framework, if only one has such a program.
     pub(super) framework: Option<Framework>,
     /// How the entry point is run, if the program says so.
@@ -61,6 +63,7 @@ impl Start {
         Self {
             family,
             program: program.to_owned(),
+            arguments: Vec::new(),
             framework: None,
             kind: None,
             target: None,
@@ -155,7 +158,7 @@ fn start(words: &[String], variable: &dyn Fn(&str) -> Option<String>, depth: usi
             // Only the outermost line has a place; the inner ones are part of it.
             nested(&inner, variable, depth)
         }
-        _ => Some(program_start(program, rest)),
+        _ => Some(Start { arguments: rest.to_vec(), ..program_start(program, rest) }),
     }
 }
 
@@ -182,7 +185,9 @@ fn program_start(program: &str, rest: &[String]) -> Start {
             start.target = rest.iter().find(|word| is_script(word)).cloned();
             start
         }
-        "npm" | "yarn" | "pnpm" => Start::new(Family::Node, program),
+        "npm" | "yarn" | "pnpm" | "nest" | "nuxt" | "nuxi" | "remix-serve" | "react-router-serve" | "strapi" => {
+            Start::new(Family::Node, program)
+        }
         "next" => {
             let mut start = Start::new(Family::Node, program);
             start.framework = Some(Framework::Nextjs);

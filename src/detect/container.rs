@@ -29,8 +29,7 @@ impl Container {
             return Some(launch.start.family);
         }
         let (image, _) = self.dockerfile.as_ref()?.image.as_ref()?;
-        let name = image.rsplit('/').next()?.split([':', '@']).next()?;
-        name.split('-').any(|part| matches!(part, "nginx" | "caddy" | "httpd")).then_some(Family::Files)
+        image_port(image).map(|_| Family::Files)
     }
 
     /// Whether this names the folder at `relative` below the folder of its files.
@@ -51,6 +50,16 @@ impl Container {
             || start.and_then(|start| start.folder.as_deref()).is_some_and(ends)
             || target.starts_with(&module)
             || inside(target)
+    }
+}
+
+/// The port of an image that serves files.
+pub(super) fn image_port(image: &str) -> Option<u16> {
+    let name = image.rsplit('/').next()?.split([':', '@']).next()?;
+    match name {
+        "nginx" | "caddy" | "httpd" => Some(80),
+        "nginx-unprivileged" => Some(8080),
+        _ => None,
     }
 }
 

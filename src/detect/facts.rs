@@ -78,6 +78,11 @@ impl<'a> Facts<'a> {
         Ok(facts)
     }
 
+    /// Whether the folder has a dependency file of its own.
+    pub(super) fn has_manifest(&self) -> bool {
+        self.python.is_present() || self.package.is_some() || self.module.is_some()
+    }
+
     /// The path of `name` in the folder.
     pub(super) fn path(&self, name: &str) -> String {
         below(&self.folder, name)

@@ -5,8 +5,8 @@
 //! link or submodule followed.
 //!
 //! The work is bounded, whatever the tree: 20,000 names and 8 folders of depth are looked at, 32 folders as homes of an
-//! app; 1,024 files are read, of which 256 sources; a file that says what the app is may have 1 MiB, a source 256 KiB.
-//! What lies behind a bound is noted.
+//! app; 1,024 files and 32 MiB are read, of which 256 sources; a file that says what the app is may have 1 MiB, a source
+//! 256 KiB. What lies behind a bound is noted.
 //!
 //! An answer follows the strongest file that gives it: the command line of a Procfile or Dockerfile, then the rest of
 //! the Dockerfile, then the sources, then the framework's default.
@@ -166,6 +166,11 @@ fn describe_container(facts: &Facts<'_>, framework: Framework, claims: &mut Clai
     if let Some((port, line)) = variable {
         claims.port(port, Some(&Place::new(&file.file, line)), "`PORT` in the Dockerfile", true);
     }
+    if let Some((image, line)) = &file.image
+        && let Some(port) = container::image_port(image)
+    {
+        claims.port(port, Some(&Place::new(&file.file, *line)), "the port of the image that serves the files", false);
+    }
     if let Some((path, line)) = &file.health {
         claims.health_path(path, Some(&Place::new(&file.file, *line)), "the health check of the Dockerfile");
     }
@@ -249,4 +254,22 @@ fn nothing_found(all: &[Facts<'_>], mut notes: Notes) -> Error {
         notes.about(NoteKind::Advice, &file.file, text);
     }
     Error::NothingFound { looked_at: looked_at.map(str::to_owned).to_vec(), notes: notes.into_vec() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_several_exposed_ports_one_is_for_http() {
+        let pick = |ports: &[u16], variable| {
+            let lined: Vec<(u16, usize)> = ports.iter().map(|port| (*port, 1)).collect();
+            exposed(&lined, Framework::Flask, variable).map(|(port, _)| port)
+        };
+        assert_eq!(pick(&[9100, 8000], None), Some(8000));
+        assert_eq!(pick(&[9100, 8000], Some(9100)), Some(9100));
+        assert_eq!(pick(&[22, 8080], None), Some(8080));
+        assert_eq!(pick(&[22, 9000], None), Some(22));
+        assert_eq!(pick(&[], Some(80)), None);
+    }
 }

@@ -113,7 +113,10 @@ fn read_requirements(
     let named = direct.filter_map(|path| Some((path.to_owned(), requirements::group_of(name_of(path))?)));
     let in_folder = survey.files_below(&sub).filter(|path| parent(path) == sub);
     let grouped = in_folder.filter_map(|path| Some((path.to_owned(), requirements::group_in_folder(name_of(path))?)));
-    let mut queue: VecDeque<(String, Group)> = named.chain(grouped).take(MAX_REQUIREMENTS).collect();
+    let mut files: Vec<(String, Group)> = named.chain(grouped).collect();
+    // What the app itself needs first, so that a bound cuts the rest.
+    files.sort_by_key(|(path, group)| (*group != Group::Main, path.matches('/').count()));
+    let mut queue: VecDeque<(String, Group)> = files.into_iter().take(MAX_REQUIREMENTS).collect();
     let mut seen: BTreeSet<(String, bool)> = BTreeSet::new();
     while let Some((path, group)) = queue.pop_front() {
         if seen.len() == 2 * MAX_REQUIREMENTS || !seen.insert((path.clone(), group == Group::Main)) {

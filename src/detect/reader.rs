@@ -21,6 +21,9 @@ pub(super) const MAX_SOURCES: usize = 256;
 /// How many files of any kind are read in all.
 pub(super) const MAX_READS: usize = 1024;
 
+/// How many bytes are read in all.
+pub(super) const MAX_BYTES: u64 = 32 * 1024 * 1024;
+
 const LFS_POINTER: &[u8] = b"version https://git-lfs.github.com/spec/";
 
 /// Reads files of a tree, each at most once.
@@ -28,6 +31,7 @@ pub(super) struct Reader<'a> {
     tree: &'a dyn FileTree,
     cache: BTreeMap<String, Option<Rc<str>>>,
     sources: usize,
+    bytes: u64,
     /// What was skipped.
     pub(super) notes: Notes,
 }
@@ -35,7 +39,7 @@ pub(super) struct Reader<'a> {
 impl<'a> Reader<'a> {
     /// A reader that has read nothing.
     pub(super) fn new(tree: &'a dyn FileTree, notes: Notes) -> Self {
-        Self { tree, cache: BTreeMap::new(), sources: 0, notes }
+        Self { tree, cache: BTreeMap::new(), sources: 0, bytes: 0, notes }
     }
 
     /// The text of a file that says what the app is; `None` if there is no such text.
@@ -80,12 +84,17 @@ impl<'a> Reader<'a> {
             self.notes.plain(NoteKind::Bound, format!("only the first {MAX_READS} files were read"));
             return Ok(None);
         }
+        if self.bytes > MAX_BYTES {
+            self.notes.plain(NoteKind::Bound, format!("only the first {MAX_BYTES} bytes were read"));
+            return Ok(None);
+        }
         let bytes = match self.tree.read(path, limit) {
             Ok(bytes) => bytes,
             // A folder, link or submodule under a file's name: the survey has noted what needs a note.
             Err(files::Error::NotFound { .. } | files::Error::WrongKind { .. }) => return Ok(None),
             Err(error) => return Err(error),
         };
+        self.bytes += bytes.len() as u64;
         let text = self.text(path, bytes);
         self.cache.insert(path.to_owned(), text.clone());
         Ok(text)

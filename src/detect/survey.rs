@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::answer::NoteKind;
 use super::notes::Notes;
-use crate::files::{Entry, Error, FileTree, Kind, join};
+use crate::files::{Entry, Error, FileTree, Kind, join, parent};
 
 /// How many names are taken in.
 pub(super) const MAX_ENTRIES: usize = 20_000;
@@ -87,6 +87,8 @@ pub(super) struct Survey {
     pub(super) start: String,
     files: BTreeSet<String>,
     folders: BTreeSet<String>,
+    /// Lock files in the folders above the start: a workspace keeps one for all its packages.
+    locks_above: BTreeSet<String>,
 }
 
 impl Survey {
@@ -95,7 +97,12 @@ impl Survey {
     /// # Errors
     /// What the tree says if `start` itself cannot be listed.
     pub(super) fn take(tree: &dyn FileTree, start: &str, notes: &mut Notes) -> Result<Self, Error> {
-        let mut survey = Self { start: start.to_owned(), files: BTreeSet::new(), folders: BTreeSet::new() };
+        let mut survey = Self {
+            start: start.to_owned(),
+            files: BTreeSet::new(),
+            folders: BTreeSet::new(),
+            locks_above: locks_above(tree, start)?,
+        };
         let mut queue = VecDeque::from([(start.to_owned(), 0)]);
         let mut left = MAX_ENTRIES;
         while let Some((folder, depth)) = queue.pop_front() {
@@ -160,6 +167,22 @@ impl Survey {
     /// Whether `name` is a file in `folder`.
     pub(super) fn has(&self, folder: &str, name: &str) -> bool {
         self.files.contains(&below(folder, name))
+    }
+
+    /// The first of the lock files `names` in `folder` or the nearest folder above it, and its index among `names`.
+    pub(super) fn nearest_lock(&self, folder: &str, names: &[&str]) -> Option<(usize, String)> {
+        let mut folder = folder;
+        loop {
+            let paths = names.iter().map(|name| below(folder, name));
+            let present = |path: &String| self.files.contains(path) || self.locks_above.contains(path);
+            if let Some(found) = paths.enumerate().find(|(_, path)| present(path)) {
+                return Some(found);
+            }
+            if folder.is_empty() {
+                return None;
+            }
+            folder = parent(folder);
+        }
     }
 
     /// Whether `path`, relative to `folder` and perhaps with `.` in it, is a file.
@@ -237,6 +260,24 @@ impl Survey {
         }
         std::iter::once(&self.start).chain(found.into_iter().take(MAX_APPS - 1)).cloned().collect()
     }
+}
+
+/// Lock files that stand for a whole workspace.
+const WORKSPACE_LOCKS: [&str; 7] =
+    ["pnpm-lock.yaml", "yarn.lock", "bun.lock", "bun.lockb", "package-lock.json", "npm-shrinkwrap.json", "uv.lock"];
+
+fn locks_above(tree: &dyn FileTree, start: &str) -> Result<BTreeSet<String>, Error> {
+    let mut found = BTreeSet::new();
+    let mut folder = start;
+    while !folder.is_empty() {
+        folder = parent(folder);
+        for path in WORKSPACE_LOCKS.map(|name| below(folder, name)) {
+            if tree.kind(&path)? == Some(Kind::File) {
+                found.insert(path);
+            }
+        }
+    }
+    Ok(found)
 }
 
 /// A folder at the top that holds what a build made: files to serve, if nothing else is there.

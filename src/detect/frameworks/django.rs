@@ -113,11 +113,9 @@ impl Site {
     }
 
     fn health(&self, facts: &Facts<'_>, claims: &mut Claims) {
-        let elsewhere = self.urls(facts).and_then(|urls| {
-            let found = routes::health(&facts.python_source.routes)?;
-            (found.place.file.ends_with("urls.py") && found.place.file != urls).then(|| found.clone())
-        });
-        if let Some(route) = elsewhere {
+        if let Some(route) = routes::health(&facts.python_source.routes)
+            && routes::health(&self.known_routes(facts)).is_none()
+        {
             let text = format!("`{}` is a health route below a prefix that is not known", route.path);
             claims.note(NoteKind::Advice, Some(&route.place), text);
         }
@@ -128,8 +126,34 @@ impl Site {
         let urls = self.urls(facts);
         let is_known = |route: &&Route| {
             let file = &route.place.file;
-            !file.ends_with("urls.py") || urls.as_ref().is_none_or(|urls| urls == file)
+            !file.ends_with("urls.py") || self.package.is_none() || urls.as_ref() == Some(file)
         };
         facts.python_source.routes.iter().filter(is_known).cloned().collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::detect::{Detection, detect};
+    use crate::files::MemoryTree;
+
+    fn found(files: &[(&'static str, &'static str)]) -> Option<Detection> {
+        let tree: MemoryTree = files.iter().map(|(path, text)| (*path, text.as_bytes())).collect();
+        detect(&tree, "").ok()
+    }
+
+    #[test]
+    fn modules_are_named_as_manage_py_sees_them() {
+        let target = |settings: &'static str, path: &'static str| {
+            let files = [
+                ("src/manage.py", settings),
+                (path, "application = get_wsgi_application()"),
+                ("requirements.txt", "django"),
+            ];
+            found(&files).unwrap().entry_point.map(|entry| entry.target)
+        };
+        let manage = "os.environ.setdefault('DJANGO_SETTINGS_MODULE', 'shop.settings.base')";
+        assert_eq!(target(manage, "src/shop/wsgi.py").as_deref(), Some("shop.wsgi:application"));
+        assert_eq!(target(manage, "src/shop/sites/wsgi.py").as_deref(), Some("shop.sites.wsgi:application"));
     }
 }

@@ -17,3 +17,21 @@ pub(super) fn describe(facts: &Facts<'_>, claims: &mut Claims) {
     python::describe(facts, Framework::Flask, EntryKind::Wsgi, claims);
     python::describe_sources(facts, &facts.python_source.routes, claims);
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::detect::{Detection, detect};
+    use crate::files::MemoryTree;
+
+    fn found(files: &[(&'static str, &'static str)]) -> Option<Detection> {
+        let tree: MemoryTree = files.iter().map(|(path, text)| (*path, text.as_bytes())).collect();
+        detect(&tree, "").ok()
+    }
+
+    #[test]
+    fn apiflask_is_flask() {
+        let app = found(&[("requirements.txt", "apiflask"), ("main.py", "app = APIFlask(__name__)")]).unwrap();
+        assert_eq!(app.framework, crate::domain::Framework::Flask);
+        assert_eq!(app.entry_point.unwrap().target, "main:app");
+    }
+}

@@ -96,3 +96,22 @@ fn entry_point(facts: &Facts<'_>, claims: &mut Claims) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::detect::{Detection, detect};
+    use crate::files::MemoryTree;
+
+    fn found(files: &[(&'static str, &'static str)]) -> Option<Detection> {
+        let tree: MemoryTree = files.iter().map(|(path, text)| (*path, text.as_bytes())).collect();
+        detect(&tree, "").ok()
+    }
+
+    #[test]
+    fn several_programs_of_which_none_listens_are_named() {
+        let main = "package main\nfunc main() {}";
+        let app = found(&[("go.mod", "module x"), ("cmd/a/main.go", main), ("cmd/b/main.go", main)]).unwrap();
+        assert_eq!(app.entry_point, None);
+        assert!(app.notes[0].text.starts_with("several programs: ./cmd/a, ./cmd/b"), "{:?}", app.notes);
+    }
+}

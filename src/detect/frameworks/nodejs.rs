@@ -10,7 +10,6 @@ use crate::detect::manifests::package_json::PackageJson;
 use crate::detect::place::Place;
 use crate::detect::sources::{best_port, routes};
 use crate::domain::Framework;
-use crate::files::parent;
 
 /// Packages that serve HTTP.
 const SERVERS: [&str; 21] = [
@@ -53,6 +52,12 @@ const ENTRIES: [&str; 12] = [
     "src/server.ts",
 ];
 
+/// Programs that run a package's scripts.
+const RUNNERS: [&str; 4] = ["npm", "yarn", "pnpm", "bun"];
+
+/// How many scripts are followed that only run another.
+const MAX_SCRIPTS: usize = 4;
+
 /// Whether the folder holds a Node.js server.
 pub(super) fn recognise(facts: &Facts<'_>) -> Option<Match> {
     let package = facts.package.as_ref()?;
@@ -60,9 +65,10 @@ pub(super) fn recognise(facts: &Facts<'_>) -> Option<Match> {
         return None;
     }
     let dependency = package.first_dependency(&SERVERS);
-    let script = start_script(facts).filter(|launch| launch.start.family == Family::Node && !is_workspace_task(facts));
+    let script = start_script(facts).map(|(_, script)| script).filter(|script| is_server(facts, script));
     let listens = facts.javascript.listens.first();
-    let by_command = facts.container.launch.as_ref().filter(|launch| launch.start.family == Family::Node);
+    let launch = facts.container.launch.as_ref().filter(|launch| launch.start.family == Family::Node);
+    let by_command = launch.filter(|launch| !RUNNERS.contains(&launch.start.program.as_str()));
     let entry = entry_file(facts);
     let mut reasons = Vec::new();
     reasons.extend(dependency.map(|(name, place)| (place, format!("`{name}` is a dependency"))));
@@ -101,9 +107,10 @@ pub(super) fn describe_start(facts: &Facts<'_>, claims: &mut Claims) {
     {
         claims.entry_point(kind, target.trim_start_matches("./"), Some(&launch.place), launch.origin);
     }
-    let runs_script =
-        launch.is_none_or(|launch| matches!(launch.start.program.as_str(), "npm" | "yarn" | "pnpm" | "bun"));
-    let Some(script) = start_script(facts).filter(|_| runs_script) else { return };
+    let runs_script = launch.is_none_or(|launch| RUNNERS.contains(&launch.start.program.as_str()));
+    let Some((name, script)) = start_script(facts).filter(|(_, script)| runs_script && is_server(facts, script)) else {
+        return;
+    };
     if let Some(port) = script.start.port {
         claims.port(port, Some(&script.place), "the port of the start script", true);
     }
@@ -112,7 +119,9 @@ pub(super) fn describe_start(facts: &Facts<'_>, claims: &mut Claims) {
     }
     if launch.is_none() {
         let (manager, ..) = manager(facts);
-        claims.command(&[manager.to_string(), "start".to_owned()], Some(&script.place), "the start script");
+        let run = (name != "start").then(|| "run".to_owned());
+        let words: Vec<String> = [manager.to_string()].into_iter().chain(run).chain([name]).collect();
+        claims.command(&words, Some(&script.place), "the start script");
     }
 }
 
@@ -135,21 +144,34 @@ pub(super) fn describe_project(facts: &Facts<'_>, claims: &mut Claims) {
     }
 }
 
-/// What `npm start` runs, or the script that the container's command names.
-fn start_script(facts: &Facts<'_>) -> Option<Launch> {
+/// The script that starts the app, with its name: the one that the container's command names, else `start:prod` or
+/// `start`. A script that runs another script is followed.
+fn start_script(facts: &Facts<'_>) -> Option<(String, Launch)> {
     let package = facts.package.as_ref()?;
+    let called = |words: &[String]| words.iter().find(|word| package.script(word).is_some()).cloned();
     let launch = facts.container.launch.as_ref().filter(|launch| launch.start.family == Family::Node);
-    let words = launch.map(|launch| launch.words.as_slice()).unwrap_or_default();
-    let named = words.iter().skip(1).find_map(|word| package.script(word));
-    let (text, place) = named.or_else(|| package.script("start:prod")).or_else(|| package.script("start"))?;
+    let named = launch.and_then(|launch| called(&launch.start.arguments));
+    let usual = ["start:prod", "start"].into_iter().find(|name| package.script(name).is_some());
+    let name = named.or_else(|| usual.map(str::to_owned))?;
+    let mut script = read_script(package, &name)?;
+    for _ in 0..MAX_SCRIPTS {
+        let next = called(&script.start.arguments).filter(|_| RUNNERS.contains(&script.start.program.as_str()));
+        let Some(next) = next.and_then(|next| read_script(package, &next)) else { break };
+        script = next;
+    }
+    Some((name, script))
+}
+
+fn read_script(package: &PackageJson, name: &str) -> Option<Launch> {
+    let (text, place) = package.script(name)?;
     command::read(&CommandLine::Shell(text), place, "the start script", &|_| None)
 }
 
-/// Whether the start script only starts the packages of a workspace.
-fn is_workspace_task(facts: &Facts<'_>) -> bool {
-    let script = start_script(facts);
-    let is_task = script.is_some_and(|script| script.start.target.is_none());
-    is_task && facts.package.as_ref().is_some_and(PackageJson::has_workspaces)
+/// Whether the start script runs a server here, and not the tools of a front-end or the packages of a workspace.
+fn is_server(facts: &Facts<'_>, script: &Launch) -> bool {
+    let in_workspace = facts.package.as_ref().is_some_and(PackageJson::has_workspaces);
+    let is_bare_runner = RUNNERS.contains(&script.start.program.as_str()) && script.start.target.is_none();
+    script.start.family == Family::Node && !is_bare_runner && !(in_workspace && script.start.target.is_none())
 }
 
 /// The file that is started, where neither a command nor a script names it.
@@ -181,19 +203,11 @@ pub(super) fn manager(facts: &Facts<'_>) -> (PackageManager, Option<Place>, &'st
     {
         return (manager, Some(place), "`packageManager` of the package");
     }
-    let mut folder = facts.folder.as_str();
-    loop {
-        for (name, manager) in LOCKS {
-            if facts.survey.has(folder, name) {
-                let place = Place::file(&crate::detect::survey::below(folder, name));
-                return (manager, Some(place), "the lock file");
-            }
-        }
-        if folder.is_empty() || folder == facts.survey.start {
-            return (PackageManager::Npm, None, "the package manager that comes with Node.js");
-        }
-        folder = parent(folder);
+    let names = LOCKS.map(|(name, _)| name);
+    if let Some((index, path)) = facts.survey.nearest_lock(&facts.folder, &names) {
+        return (LOCKS[index].1, Some(Place::file(&path)), "the lock file");
     }
+    (PackageManager::Npm, None, "the package manager that comes with Node.js")
 }
 
 /// Notes lock files of more than one package manager.
@@ -202,5 +216,28 @@ pub(super) fn note_locks(facts: &Facts<'_>, claims: &mut Claims) {
     let present: Vec<&str> = locks.into_iter().filter(|name| facts.has(name)).collect();
     if present.len() > 1 {
         claims.note(NoteKind::Disagreement, None, format!("there are several lock files: {}", present.join(", ")));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::detect::{Detection, detect};
+    use crate::files::MemoryTree;
+
+    fn found(files: &[(&'static str, &'static str)]) -> Option<Detection> {
+        let tree: MemoryTree = files.iter().map(|(path, text)| (*path, text.as_bytes())).collect();
+        detect(&tree, "").ok()
+    }
+
+    #[test]
+    fn the_head_of_a_workspace_is_no_server() {
+        let head = r#"{"workspaces": ["a"], "scripts": {"start": "npm start -w a"}, "dependencies": {"express": "4"}}"#;
+        assert_eq!(found(&[("package.json", head)]), None);
+    }
+
+    #[test]
+    fn a_script_that_runs_itself_ends() {
+        let circle = r#"{"scripts": {"start": "npm run a", "a": "npm run start"}}"#;
+        assert_eq!(found(&[("package.json", circle)]), None);
     }
 }

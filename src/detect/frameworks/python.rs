@@ -192,8 +192,9 @@ pub(super) fn describe_sources(facts: &Facts<'_>, routes: &[Route], claims: &mut
 fn package_manager(facts: &Facts<'_>, claims: &mut Claims) {
     let project = &facts.python;
     let lock = |name: &str| facts.first_file(&[name]).map(|path| Place::file(&path));
+    let workspace_lock = facts.survey.nearest_lock(&facts.folder, &["uv.lock"]).map(|(_, path)| Place::file(&path));
     let answers = [
-        (PackageManager::Uv, lock("uv.lock"), "the lock file of uv"),
+        (PackageManager::Uv, workspace_lock, "the lock file of uv"),
         (PackageManager::Poetry, lock("poetry.lock"), "the lock file of Poetry"),
         (PackageManager::Pipenv, lock("Pipfile.lock"), "the lock file of Pipenv"),
         (PackageManager::Poetry, project.poetry.clone(), "the settings of Poetry"),
@@ -205,5 +206,33 @@ fn package_manager(facts: &Facts<'_>, claims: &mut Claims) {
         if let Some(place) = place {
             claims.package_manager(manager, Some(&place), why);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::detect::{Detection, detect};
+    use crate::files::MemoryTree;
+
+    fn found(files: &[(&'static str, &'static str)]) -> Option<Detection> {
+        let tree: MemoryTree = files.iter().map(|(path, text)| (*path, text.as_bytes())).collect();
+        detect(&tree, "").ok()
+    }
+
+    #[test]
+    fn a_variable_is_preferred_to_a_factory_and_the_top_to_the_depths() {
+        let app = found(&[
+            ("requirements.txt", "flask"),
+            ("a/b/app.py", "app = Flask(__name__)"),
+            ("core/app.py", "app = Flask(__name__)"),
+            ("main.py", "def create_app():\n    return Flask(__name__)"),
+        ]);
+        assert_eq!(app.unwrap().entry_point.unwrap().target, "core.app:app");
+    }
+
+    #[test]
+    fn a_module_that_no_name_can_mean_is_no_entry_point() {
+        let app = found(&[("requirements.txt", "flask"), ("my app/app.py", "app = Flask(__name__)")]).unwrap();
+        assert_eq!(app.entry_point, None);
     }
 }

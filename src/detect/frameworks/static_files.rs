@@ -88,3 +88,21 @@ pub(super) fn describe(facts: &Facts<'_>, claims: &mut Claims) {
     nodejs::describe_project(facts, claims);
     nodejs::note_locks(facts, claims);
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::detect::{Detection, detect};
+    use crate::files::MemoryTree;
+
+    fn found(files: &[(&'static str, &'static str)]) -> Option<Detection> {
+        let tree: MemoryTree = files.iter().map(|(path, text)| (*path, text.as_bytes())).collect();
+        detect(&tree, "").ok()
+    }
+
+    #[test]
+    fn a_library_built_with_the_same_tool_is_no_site() {
+        let package = r#"{"scripts": {"build": "vite build"}, "devDependencies": {"vite": "6"}}"#;
+        assert_eq!(found(&[("package.json", package)]), None);
+        assert!(found(&[("package.json", package), ("index.html", "")]).is_some());
+    }
+}

@@ -1,0 +1,329 @@
+//! Merging of lists whose elements are known by a key.
+//!
+//! Owns the pairing of elements, their order afterwards, and the directives in lists. What becomes of a pair is decided
+//! by [`merge`](super::merge).
+//!
+//! Elements that the patch has come first, in its order, then the others. That is the opposite of what the Kubernetes API
+//! server does, and what kustomize does. A list with two keys (ports with a protocol) is ordered differently again.
+
+use std::borrow::{Borrow, Cow};
+use std::collections::{HashMap, HashSet};
+use std::hash::Hash;
+
+use serde_json::Value;
+
+use super::merge::{Directive, Fault, Outcome, added, directive, merge, settle};
+use super::merge_mixed;
+use super::schema::Rule;
+
+/// Merges into a list whose elements are known by keys.
+pub(super) fn merge_keyed(
+    target: &mut Vec<Value>,
+    patch: &[Value],
+    keys: &'static [&'static str],
+    element: &Rule,
+) -> Result<Outcome, Fault> {
+    let (order, patch) = split_directive(patch)?;
+    match order {
+        Directive::Delete => return Ok(Outcome::Removed),
+        Directive::Replace => {
+            *target = added_elements(&patch, keys, element)?;
+            return Ok(Outcome::Kept);
+        }
+        Directive::Merge if patch.is_empty() => {
+            settle_keyed(target, keys, element)?;
+            return Ok(Outcome::Kept);
+        }
+        Directive::Merge => {}
+    }
+    check_keys(&patch, keys[0], "patch")?;
+    check_keys(target, keys[0], "object")?;
+    if !(has_second_key(target, keys) || has_second_key(&patch, keys)) {
+        merge_by_one_key(target, &patch, keys[0], element)?;
+    } else if is_complete(target, keys) && is_complete(&patch, keys) {
+        merge_by_all_keys(target, &patch, keys, element)?;
+    } else {
+        merge_mixed::merge_mixed(target, &patch, keys, element)?;
+    }
+    Ok(Outcome::Kept)
+}
+
+/// A list of a patch where the object has none. `None` if the patch orders its deletion.
+pub(super) fn added_keyed(
+    patch: &[Value],
+    keys: &'static [&'static str],
+    element: &Rule,
+) -> Result<Option<Vec<Value>>, Fault> {
+    let (order, patch) = split_directive(patch)?;
+    match order {
+        Directive::Delete => Ok(None),
+        Directive::Merge | Directive::Replace => added_elements(&patch, keys, element).map(Some),
+    }
+}
+
+/// The part of a list that the patch does not mention.
+pub(super) fn settle_keyed(
+    target: &mut Vec<Value>,
+    keys: &'static [&'static str],
+    element: &Rule,
+) -> Result<(), Fault> {
+    // An element without its key is the API server's to refuse: the patch has nothing to do with it.
+    if check_keys(target, keys[0], "object").is_err() {
+        return Ok(());
+    }
+    if has_second_key(target, keys) && !is_complete(target, keys) {
+        return merge_mixed::merge_mixed(target, &[], keys, element);
+    }
+    let used = if has_second_key(target, keys) { keys } else { &keys[..1] };
+    let last = last_of_each(target.iter().map(|element| key_texts(element, used)));
+    if last.len() < target.len() {
+        let mut kept: Vec<Option<Value>> = std::mem::take(target).into_iter().map(Some).collect();
+        target.extend(last.into_iter().filter_map(|position| kept[position].take()));
+    }
+    if matches!(element, Rule::Map(_)) {
+        target.iter_mut().try_for_each(|value| settle(value, element))?;
+    }
+    Ok(())
+}
+
+/// Merges into a list of scalars: those of the patch, then those that only the object has.
+pub(super) fn merge_set(target: &mut Vec<Value>, patch: &[Value]) -> Result<Outcome, Fault> {
+    if patch.iter().any(|value| value.is_object() || value.is_array()) {
+        return Err(Fault::new("only single values can be merged into this list"));
+    }
+    let all: Vec<Value> = patch.iter().cloned().chain(std::mem::take(target)).collect();
+    let mut seen = HashSet::new();
+    let first: Vec<bool> = all.iter().map(|value| seen.insert(text(value))).collect();
+    drop(seen);
+    *target = all.into_iter().zip(first).filter_map(|(value, is_first)| is_first.then_some(value)).collect();
+    Ok(Outcome::Kept)
+}
+
+/// The directive of a list, which is an element that has nothing but `$patch`, and the other elements.
+fn split_directive(patch: &[Value]) -> Result<(Directive, Vec<&Value>), Fault> {
+    let mut order = Directive::Merge;
+    let mut elements = Vec::with_capacity(patch.len());
+    for value in patch {
+        match value.as_object() {
+            Some(map) if map.len() == 1 && map.contains_key("$patch") => order = directive(map)?,
+            _ => elements.push(value),
+        }
+    }
+    Ok((order, elements))
+}
+
+fn added_elements(patch: &[&Value], keys: &[&str], element: &Rule) -> Result<Vec<Value>, Fault> {
+    check_keys(patch, keys[0], "patch")?;
+    let used = if has_second_key(patch, keys) { keys } else { &keys[..1] };
+    let mut list = Vec::with_capacity(patch.len());
+    for position in last_of_each(patch.iter().map(|value| key_texts(value, used))) {
+        list.extend(added(patch[position], element)?);
+    }
+    Ok(list)
+}
+
+/// Kustomize takes an element without its key for an order to empty the list. Nobody means that, so it is refused.
+fn check_keys<V: Borrow<Value>>(list: &[V], key: &str, whose: &str) -> Result<(), Fault> {
+    match list.iter().position(|value| key_text(value.borrow(), key).is_none()) {
+        Some(position) => {
+            Err(Fault::new(format!("element {position} of the {whose} has no `{key}`, by which this list is merged")))
+        }
+        None => Ok(()),
+    }
+}
+
+/// The text of a key as it stands in YAML: `80` and `"80"` are the same port.
+pub(super) fn key_text<'a>(value: &'a Value, key: &str) -> Option<Cow<'a, str>> {
+    value.get(key).map(text).filter(|text| !text.is_empty())
+}
+
+fn text(value: &Value) -> Cow<'_, str> {
+    match value {
+        Value::String(text) => Cow::Borrowed(text),
+        Value::Null => Cow::Borrowed(""),
+        other => Cow::Owned(other.to_string()),
+    }
+}
+
+fn key_texts<'a>(value: &'a Value, keys: &[&str]) -> Vec<Option<Cow<'a, str>>> {
+    keys.iter().map(|key| key_text(value, key)).collect()
+}
+
+/// The second key counts as soon as one element of either list has it.
+fn has_second_key<V: Borrow<Value>>(list: &[V], keys: &[&str]) -> bool {
+    list.iter().any(|value| keys.iter().skip(1).any(|key| key_text(value.borrow(), key).is_some()))
+}
+
+/// Whether every element has all keys, and no two have the same ones.
+fn is_complete<V: Borrow<Value>>(list: &[V], keys: &[&str]) -> bool {
+    let mut seen = HashSet::new();
+    list.iter().all(|value| {
+        let texts = key_texts(value.borrow(), keys);
+        texts.iter().all(Option::is_some) && seen.insert(texts)
+    })
+}
+
+/// For every distinct key, in the order in which they first appear, the position of the last element that has it.
+fn last_of_each<K: Eq + Hash>(keys: impl Iterator<Item = K>) -> Vec<usize> {
+    let mut last = Vec::new();
+    let mut seen: HashMap<K, usize> = HashMap::new();
+    for (position, key) in keys.enumerate() {
+        let group = *seen.entry(key).or_insert(last.len());
+        match last.get_mut(group) {
+            Some(place) => *place = position,
+            None => last.push(position),
+        }
+    }
+    last
+}
+
+/// The elements of a list that have one key between them.
+#[derive(Clone, Copy)]
+struct Group {
+    first: usize,
+    last: usize,
+}
+
+fn merge_by_one_key(target: &mut Vec<Value>, patch: &[&Value], key: &str, element: &Rule) -> Result<(), Fault> {
+    let (groups, pairs) = pair(target, patch, key);
+    let mut elements: Vec<Option<Value>> = std::mem::take(target).into_iter().map(Some).collect();
+    let mut untouched = vec![true; groups.len()];
+    for (value, group) in pairs {
+        let Some(group) = group else {
+            target.extend(added(value, element).map_err(|fault| named(fault, value, key))?);
+            continue;
+        };
+        untouched[group] = false;
+        let Group { first, last } = groups[group];
+        let order = value.as_object().map_or(Ok(Directive::Merge), directive)?;
+        // Of several elements with one key the first is merged and the last is kept. An element that is to be replaced
+        // stays as it is: kustomize puts the old one over the new one when it joins the lists.
+        if order == Directive::Merge
+            && let Some(place) = elements[first].as_mut()
+        {
+            merge(place, value, element).map_err(|fault| named(fault, value, key))?;
+        }
+        if order != Directive::Delete {
+            target.extend(elements[last].take());
+        }
+    }
+    for (group, _) in groups.iter().zip(untouched).filter(|(_, untouched)| *untouched) {
+        if let Some(mut value) = elements[group.last].take() {
+            settle(&mut value, element)?;
+            target.push(value);
+        }
+    }
+    Ok(())
+}
+
+/// The groups of the target, and every distinct element of the patch with the group that it belongs to.
+fn pair<'p>(target: &[Value], patch: &[&'p Value], key: &str) -> (Vec<Group>, Vec<(&'p Value, Option<usize>)>) {
+    let mut groups: Vec<Group> = Vec::with_capacity(target.len());
+    let mut by_key: HashMap<Cow<'_, str>, usize> = HashMap::with_capacity(target.len());
+    for (position, text) in target.iter().map(|value| key_text(value, key).unwrap_or_default()).enumerate() {
+        let group = *by_key.entry(text).or_insert(groups.len());
+        match groups.get_mut(group) {
+            Some(group) => group.last = position,
+            None => groups.push(Group { first: position, last: position }),
+        }
+    }
+    let mut seen = HashSet::new();
+    let pairs = patch.iter().filter_map(|value| {
+        let text = key_text(value, key).unwrap_or_default();
+        let group = by_key.get(&text).copied();
+        seen.insert(text).then_some((*value, group))
+    });
+    let pairs = pairs.collect();
+    (groups, pairs)
+}
+
+/// Every element has all keys: the object's elements keep their places, new ones come before them.
+fn merge_by_all_keys(target: &mut Vec<Value>, patch: &[&Value], keys: &[&str], element: &Rule) -> Result<(), Fault> {
+    let positions: HashMap<_, usize> =
+        target.iter().enumerate().map(|(position, value)| (key_texts(value, keys), position)).collect();
+    let pairs: Vec<(&Value, Option<usize>)> =
+        patch.iter().map(|value| (*value, positions.get(&key_texts(value, keys)).copied())).collect();
+    drop(positions);
+    let mut elements: Vec<Option<Value>> = std::mem::take(target).into_iter().map(Some).collect();
+    for (value, position) in pairs {
+        let Some(position) = position else {
+            target.extend(added(value, element).map_err(|fault| named(fault, value, keys[0]))?);
+            continue;
+        };
+        match value.as_object().map_or(Ok(Directive::Merge), directive)? {
+            Directive::Delete => elements[position] = None,
+            Directive::Replace => {}
+            Directive::Merge => {
+                if let Some(place) = elements[position].as_mut() {
+                    merge(place, value, element).map_err(|fault| named(fault, value, keys[0]))?;
+                }
+            }
+        }
+    }
+    target.extend(elements.into_iter().flatten());
+    Ok(())
+}
+
+pub(super) fn named(fault: Fault, element: &Value, key: &str) -> Fault {
+    fault.below(format!("[{key}={}]", key_text(element, key).unwrap_or_default()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    const PLAIN: Rule = Rule::Plain;
+
+    fn merged(target: Value, patch: Value, keys: &'static [&'static str]) -> Value {
+        let (Value::Array(mut target), Value::Array(patch)) = (target, patch) else { panic!("lists") };
+        assert_eq!(merge_keyed(&mut target, &patch, keys, &PLAIN).unwrap(), Outcome::Kept);
+        Value::Array(target)
+    }
+
+    #[test]
+    fn elements_of_the_patch_come_first() {
+        let target = json!([{"name": "a", "v": 1}, {"name": "b", "v": 1}, {"name": "c"}]);
+        let patch = json!([{"name": "n"}, {"name": "b", "v": 2}]);
+        let expected = json!([{"name": "n"}, {"name": "b", "v": 2}, {"name": "a", "v": 1}, {"name": "c"}]);
+        assert_eq!(merged(target, patch, &["name"]), expected);
+    }
+
+    #[test]
+    fn directives_of_elements_and_lists() {
+        let target = || json!([{"name": "a", "v": 1}, {"name": "b"}]);
+        let merged = |patch| merged(target(), patch, &["name"]);
+        assert_eq!(merged(json!([{"name": "a", "$patch": "delete"}])), json!([{"name": "b"}]));
+        assert_eq!(merged(json!([{"name": "a", "w": 2, "$patch": "replace"}])), target());
+        assert_eq!(merged(json!([{"$patch": "replace"}, {"name": "z"}])), json!([{"name": "z"}]));
+        assert_eq!(merged(json!([{"name": "q", "$patch": "delete"}])), target());
+    }
+
+    #[test]
+    fn of_elements_with_one_key_the_first_is_merged_and_the_last_stays() {
+        let target = json!([{"name": "a", "v": 1}, {"name": "a", "v": 2}]);
+        assert_eq!(merged(target, json!([{"name": "a", "v": 9}]), &["name"]), json!([{"name": "a", "v": 2}]));
+    }
+
+    #[test]
+    fn an_element_without_its_key_is_refused() {
+        let fault = merge_keyed(&mut vec![json!({"name": "a"})], &[json!({"v": 1})], &["name"], &PLAIN).unwrap_err();
+        assert_eq!(fault.to_string(), "element 0 of the patch has no `name`, by which this list is merged");
+    }
+
+    #[test]
+    fn with_two_keys_the_object_keeps_its_order() {
+        let target = json!([{"port": 80, "protocol": "TCP"}, {"port": 90, "protocol": "TCP"}]);
+        let patch = json!([{"port": "90", "protocol": "TCP", "n": 1}, {"port": 100, "protocol": "TCP"}]);
+        let merged = merged(target, patch, &["port", "protocol"]);
+        let ports: Vec<_> = merged.as_array().unwrap().iter().map(|port| port["port"].to_string()).collect();
+        assert_eq!(ports, ["100", "80", "\"90\""]);
+    }
+
+    #[test]
+    fn sets_keep_one_of_each() {
+        let mut target = vec![json!("a"), json!("b")];
+        merge_set(&mut target, &[json!("d"), json!("b")]).unwrap();
+        assert_eq!(target, [json!("d"), json!("b"), json!("a")]);
+    }
+}

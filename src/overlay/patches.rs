@@ -1,0 +1,240 @@
+//! `patches`, `patchesStrategicMerge` and `patchesJson6902`.
+//!
+//! Owns telling the two kinds of patches apart, finding the objects that one is for, and what a patch may not change: the
+//! identity of its object. Does not own how a patch is carried out.
+
+use std::collections::HashMap;
+
+use serde_json::{Map, Value};
+
+use super::error::{Error, Origin};
+use super::json_patch::JsonPatch;
+use super::merge::{Outcome, merge_object};
+use super::resource::{Id, OwnedId, Resource};
+use super::schema;
+use super::selector::Selector;
+use super::settings::PatchOptions;
+use super::{layer, objects};
+use crate::yaml;
+
+/// A patch, ready to be applied.
+#[derive(Debug)]
+pub(super) enum Patch {
+    /// Partial objects, each for the one object of its kind, name and namespace.
+    Named(Vec<MergePatch>),
+    /// A partial object for all objects that a selector finds.
+    Selected(Box<Selector>, MergePatch),
+    /// JSON 6902 operations for all objects that a selector finds.
+    Json(Box<Selector>, JsonPatch, Origin),
+}
+
+/// A partial object.
+#[derive(Debug)]
+pub(super) struct MergePatch {
+    origin: Origin,
+    id: OwnedId,
+    /// What remains of it without the parts of the identity that it may not change.
+    fields: Map<String, Value>,
+    may_rename: bool,
+    /// Whether its metadata has a directive, so that the name must be put back afterwards.
+    may_lose_name: bool,
+}
+
+impl Patch {
+    /// Reads the text of a patch, which is partial objects or a list of operations.
+    pub(super) fn new(
+        text: &str,
+        selector: Option<Selector>,
+        options: &PatchOptions,
+        origin: &Origin,
+    ) -> Result<Self, Error> {
+        let documents = yaml::read_all(text).map_err(|error| Error::from_yaml(&origin.file, error))?;
+        if let [Value::Array(operations)] = documents.as_slice() {
+            let selector = Box::new(selector.ok_or_else(|| origin.invalid("a JSON 6902 patch needs a `target`"))?);
+            let patch = JsonPatch::new(operations).map_err(|reason| origin.invalid(reason))?;
+            return Ok(Self::Json(selector, patch, origin.clone()));
+        }
+        let mut patches = Self::partial_objects(text, options, origin)?;
+        match (selector, patches.len()) {
+            (_, 0) => Err(origin.invalid("the patch is empty")),
+            (None, _) => Ok(Self::Named(patches)),
+            (Some(selector), 1) => Ok(Self::Selected(Box::new(selector), patches.remove(0))),
+            (Some(_), _) => Err(origin.invalid("a patch with a `target` must be one document")),
+        }
+    }
+
+    /// Reads the text of a strategic-merge patch.
+    pub(super) fn strategic(text: &str, origin: &Origin) -> Result<Self, Error> {
+        Self::partial_objects(text, &PatchOptions::default(), origin).map(Self::Named)
+    }
+
+    fn partial_objects(text: &str, options: &PatchOptions, origin: &Origin) -> Result<Vec<MergePatch>, Error> {
+        let objects = objects::read(text, &format!("{}: {}", origin.file, origin.field))?;
+        Ok(objects.into_iter().map(|object| MergePatch::new(object, options, origin)).collect())
+    }
+
+    pub(super) fn apply(&self, resources: &mut Vec<Resource>) -> Result<(), Error> {
+        match self {
+            Self::Named(patches) => apply_named(patches, resources),
+            Self::Selected(selector, patch) => {
+                let mut removed = vec![false; resources.len()];
+                for (resource, removed) in resources.iter_mut().zip(&mut removed) {
+                    *removed = selector.matches(resource) && patch.apply(resource)? == Outcome::Removed;
+                }
+                remove(resources, &removed);
+                if patch.may_rename { layer::refuse_duplicates(resources, &patch.origin) } else { Ok(()) }
+            }
+            Self::Json(selector, patch, origin) => {
+                for resource in resources.iter_mut().filter(|resource| selector.matches(resource)) {
+                    if patch.may_rename() {
+                        resource.remember_id();
+                    }
+                    let result = patch.apply(&mut resource.value);
+                    result.map_err(|reason| origin.patch(resource.original_id(), reason))?;
+                }
+                Ok(())
+            }
+        }
+    }
+}
+
+impl MergePatch {
+    fn new(object: Value, options: &PatchOptions, origin: &Origin) -> Self {
+        let id = Id::of(&object).to_owned();
+        let Value::Object(mut fields) = object else {
+            return Self { origin: origin.clone(), id, fields: Map::new(), may_rename: false, may_lose_name: false };
+        };
+        fields.shift_remove("apiVersion");
+        if !options.allow_kind_change {
+            fields.shift_remove("kind");
+        }
+        let mut may_lose_name = false;
+        if let Some(metadata) = fields.get_mut("metadata").and_then(Value::as_object_mut) {
+            metadata.shift_remove("namespace");
+            if !options.allow_name_change {
+                metadata.shift_remove("name");
+            }
+            may_lose_name = metadata.contains_key("$patch");
+        }
+        let may_rename = options.allow_name_change || options.allow_kind_change;
+        Self { origin: origin.clone(), id, fields, may_rename, may_lose_name }
+    }
+
+    fn apply(&self, resource: &mut Resource) -> Result<Outcome, Error> {
+        let id = resource.id();
+        let rule = schema::rule_of(&id);
+        let kept = self.may_lose_name.then(|| (id.name.to_owned(), id.namespace.to_owned()));
+        if self.may_rename {
+            resource.remember_id();
+        }
+        let outcome = merge_object(&mut resource.value, &self.fields, rule)
+            .map_err(|fault| self.origin.patch(resource.original_id(), fault.to_string()))?;
+        if let Some((name, namespace)) = kept {
+            super::resource::set_metadata(&mut resource.value, "name", name);
+            if !namespace.is_empty() {
+                super::resource::set_metadata(&mut resource.value, "namespace", namespace);
+            }
+        }
+        Ok(outcome)
+    }
+}
+
+/// From how many comparisons on an index is made.
+const WORTH_AN_INDEX: usize = 1_000;
+
+/// Patches that name their objects. With many of both, the objects are looked up and not searched for.
+fn apply_named(patches: &[MergePatch], resources: &mut Vec<Resource>) -> Result<(), Error> {
+    let mut removed = vec![false; resources.len()];
+    let mut index = (patches.len() * resources.len() > WORTH_AN_INDEX).then(|| index(resources));
+    for patch in patches {
+        let wanted = patch.id.borrow();
+        let fits = |position: &usize| !removed[*position] && resources[*position].ids().any(|id| id.same(&wanted));
+        let found: Vec<usize> = match &index {
+            Some(index) => {
+                let places = index.get(&(wanted.kind.to_owned(), wanted.name.to_owned()));
+                places.into_iter().flatten().copied().filter(fits).collect()
+            }
+            None => (0..resources.len()).filter(fits).collect(),
+        };
+        let [position] = found[..] else {
+            let count = if found.is_empty() { "no object" } else { "more than one object" };
+            return Err(patch.origin.target(format!("there is {count} {wanted} for the patch")));
+        };
+        if patch.apply(&mut resources[position])? == Outcome::Removed {
+            removed[position] = true;
+        } else if let (true, Some(index)) = (patch.may_rename, &mut index) {
+            let id = resources[position].id();
+            index.entry((id.kind.to_owned(), id.name.to_owned())).or_default().push(position);
+        }
+    }
+    remove(resources, &removed);
+    match patches.iter().find(|patch| patch.may_rename) {
+        Some(patch) => layer::refuse_duplicates(resources, &patch.origin),
+        None => Ok(()),
+    }
+}
+
+/// The places of the objects by every kind and name that they have or had.
+fn index(resources: &[Resource]) -> HashMap<(String, String), Vec<usize>> {
+    let mut index: HashMap<(String, String), Vec<usize>> = HashMap::with_capacity(resources.len());
+    for (position, resource) in resources.iter().enumerate() {
+        for id in resource.ids() {
+            let places = index.entry((id.kind.to_owned(), id.name.to_owned())).or_default();
+            if places.last() != Some(&position) {
+                places.push(position);
+            }
+        }
+    }
+    index
+}
+
+fn remove(resources: &mut Vec<Resource>, removed: &[bool]) {
+    let mut flags = removed.iter();
+    if removed.contains(&true) {
+        resources.retain(|_| flags.next() != Some(&true));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn patched(text: &str, objects: &[Value]) -> Result<Vec<Value>, Error> {
+        let mut resources: Vec<Resource> = objects.iter().cloned().map(Resource::new).collect();
+        let origin = Origin::new("k.yaml", "patches[0]");
+        Patch::new(text, None, &PatchOptions::default(), &origin)?.apply(&mut resources)?;
+        Ok(resources.into_iter().map(|resource| resource.value).collect())
+    }
+
+    fn object(name: &str) -> Value {
+        json!({"apiVersion": "v1", "kind": "A", "metadata": {"name": name}})
+    }
+
+    #[test]
+    fn a_patch_finds_its_object_and_cannot_rename_it() {
+        let text = "{apiVersion: v1, kind: A, metadata: {name: b, labels: {x: z}}}";
+        let patched = patched(text, &[object("a"), object("b")]).unwrap();
+        assert_eq!(patched[0], object("a"));
+        assert_eq!(patched[1]["metadata"], json!({"name": "b", "labels": {"x": "z"}}));
+    }
+
+    #[test]
+    fn with_many_objects_the_index_finds_the_same() {
+        let objects: Vec<Value> = (0..40).map(|number| object(&format!("a{number}"))).collect();
+        let text: Vec<String> = (0..40)
+            .map(|number| format!("{{apiVersion: v1, kind: A, metadata: {{name: a{number}}}, n: {number}}}"))
+            .collect();
+        let patched = patched(&text.join("\n---\n"), &objects).unwrap();
+        assert!(patched.iter().enumerate().all(|(number, object)| object["n"] == number));
+    }
+
+    #[test]
+    fn a_missing_object_and_an_empty_patch_are_refused() {
+        let error = patched("{apiVersion: v1, kind: A, metadata: {name: q}}", &[object("a")]).unwrap_err();
+        assert_eq!(error.to_string(), "k.yaml: patches[0]: there is no object A q (v1) for the patch");
+        for text in ["# nothing", "[{op: add, path: /a}]", "{kind: A}"] {
+            assert!(matches!(patched(text, &[]), Err(Error::Invalid { .. })), "{text}");
+        }
+    }
+}

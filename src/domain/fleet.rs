@@ -117,6 +117,9 @@ pub enum MergeMode {
 pub struct Cluster {
     /// The controller that syncs.
     pub delivery: Delivery,
+    /// How Argo CD knows this cluster; for `delivery: argocd`.
+    #[serde(default)]
+    pub argocd: Argocd,
     /// Expose apps through Ingress objects of this class.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ingress: Option<Ingress>,
@@ -160,6 +163,24 @@ pub enum Delivery {
     Argocd,
     /// Flux.
     Flux,
+}
+
+/// How Argo CD knows a cluster.
+#[derive(Clone, Debug, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Argocd {
+    /// The AppProject of the apps.
+    #[schemars(length(min = 1, max = 63))]
+    pub project: String,
+    /// The cluster's name in Argo CD.
+    #[schemars(length(min = 1, max = 63))]
+    pub destination: String,
+}
+
+impl Default for Argocd {
+    fn default() -> Self {
+        Self { project: "default".to_owned(), destination: "in-cluster".to_owned() }
+    }
 }
 
 /// Exposure through Ingress objects.

@@ -157,6 +157,8 @@ pub struct App {
     pub restarted_at: Option<Timestamp>,
     /// The pin, active or not.
     pub hold: Option<Hold>,
+    /// Whether the host name was chosen for this environment, and is not the shared one.
+    pub own_domain: bool,
 }
 
 impl App {
@@ -188,7 +190,13 @@ impl App {
                 }
             }
         }
-        Self { spec, resources: release.resources, restarted_at: release.restarted_at, hold: release.hold.clone() }
+        Self {
+            spec,
+            resources: release.resources,
+            restarted_at: release.restarted_at,
+            hold: release.hold.clone(),
+            own_domain: release.domain.is_some(),
+        }
     }
 
     /// Whether both run the same thing: the same image, configuration, commands and routes. How much of it runs, and
@@ -202,7 +210,7 @@ impl App {
             spec.plan = PlanName::standard();
             spec
         };
-        essence(self) == essence(other)
+        essence(self) == essence(other) && self.own_domain == other.own_domain
     }
 }
 

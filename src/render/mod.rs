@@ -1,1 +1,306 @@
-//! x
+//! From a resolved app to the files that a controller syncs.
+//!
+//! Pure and synchronous: the same inputs give the same bytes, on any machine. A [`Renderer`] holds what all apps of a
+//! fleet share (templates, overlays, settings), is made once, and renders any number of apps from any thread.
+//!
+//! The stages: templates print objects; the overlay stack (plan, provider, environment, the team's own) patches them;
+//! every object is checked against its type, its references, the pod-security profile and the app's scope; what is left
+//! is written as one file per object. Nothing here reads Git, a clock or a network.
+
+pub mod builtin;
+mod context;
+pub mod diff;
+mod digest;
+mod models;
+pub mod object;
+mod output;
+mod pod_security;
+mod references;
+mod scope;
+mod stack;
+pub mod templates;
+mod typed;
+
+use std::collections::HashSet;
+
+use minijinja::value::{Serde, Value as Context};
+use serde_json::Value;
+
+use self::context::Subject;
+use self::scope::Fence;
+use self::stack::Stack;
+use self::templates::Templates;
+use crate::domain::fleet::Delivery;
+use crate::domain::{App, EnvironmentName, FleetSettings, Problem, Problems};
+use crate::files::FileTree;
+use crate::overlay::Overlay;
+
+pub use self::output::{KUSTOMIZATION_FILE, RECORD_FILE, Record, RenderedFile};
+
+/// What all apps of a fleet share when they are rendered.
+pub struct Renderer {
+    settings: FleetSettings,
+    templates: Templates,
+    stack: Stack,
+}
+
+/// An app in an environment, rendered.
+#[derive(Clone, Debug)]
+pub struct Rendered {
+    /// The objects, in reading order: the namespace first.
+    pub objects: Vec<Value>,
+    /// The files of `rendered/<env>/<app>/`.
+    pub files: Vec<RenderedFile>,
+    /// A digest of the manifests: equal digests mean equal bytes.
+    pub digest: String,
+    /// The object of `delivery/<env>/<app>.yaml`.
+    pub delivery: Value,
+    /// The content of `delivery/<env>/<app>.yaml`.
+    pub delivery_file: String,
+    /// The host name that the app is served under.
+    pub domain: Option<String>,
+}
+
+/// A team's overlay with its folder's name, for messages.
+#[derive(Clone, Copy)]
+pub struct OwnOverlay<'a> {
+    /// The folder in the fleet.
+    pub folder: &'a str,
+    /// The overlay.
+    pub overlay: &'a Overlay,
+}
+
+impl Renderer {
+    /// Reads templates and overlays from `tree`: the fleet's own laid over the built-in ones.
+    ///
+    /// # Errors
+    /// Every template and overlay that cannot be read.
+    pub fn new(settings: FleetSettings, tree: &dyn FileTree) -> Result<Self, Problems> {
+        let mut problems = Vec::new();
+        let templates = Templates::load(tree).map_err(|problem| problems.push(problem));
+        let stack = Stack::load(&settings, tree).map_err(|found| problems.extend(found));
+        Problems::check(problems)?;
+        match (templates, stack) {
+            (Ok(templates), Ok(stack)) => Ok(Self { settings, templates, stack }),
+            _ => Err(Problem::new("render.invalid", "templates and overlays could not be read").into()),
+        }
+    }
+
+    /// The settings of the fleet.
+    #[must_use]
+    pub fn settings(&self) -> &FleetSettings {
+        &self.settings
+    }
+
+    /// Renders `app` for `environment`.
+    ///
+    /// # Errors
+    /// Everything that is wrong at the first stage that fails.
+    pub fn render(
+        &self,
+        app: &App,
+        environment: &EnvironmentName,
+        own: Option<OwnOverlay<'_>>,
+    ) -> Result<Rendered, Problems> {
+        let subject = self.subject(app, environment)?;
+        let context = subject.context();
+        let printed = self.print(&subject, &context)?;
+        let mut objects: Vec<Value> = printed.into_iter().map(|(_, object)| object).collect();
+        for (folder, overlay) in self.layers(&subject) {
+            objects = stack::apply(overlay, &folder, objects)?;
+        }
+        if let Some(own) = own {
+            let fence = Fence::around(&objects, &subject.namespace);
+            objects = stack::apply(own.overlay, own.folder, objects)?;
+            Problems::check(fence.check(&objects, &format!("overlay `{}`", own.folder)))?;
+        }
+        if let Err(misfits) = check_types(&objects) {
+            return Err(self.blame(&subject, &context, own, misfits));
+        }
+        Problems::check(scope::pod_problems(&objects))?;
+        Problems::check(reference_problems(&objects, app))?;
+        let (files, digest) = output::files(
+            &mut objects,
+            app.spec.name.as_str(),
+            environment.as_str(),
+            subject.domain.as_deref(),
+            self.spec_digest(&subject)?,
+        )?;
+        let delivery = self.delivery(subject.cluster.delivery, &context)?;
+        let delivery_file = output::write(&delivery)?;
+        Ok(Rendered { objects, files, digest, delivery, delivery_file, domain: subject.domain })
+    }
+
+    /// The objects that a platform team applies by hand, once per environment: they point the controller at
+    /// `delivery/<env>/`.
+    ///
+    /// # Errors
+    /// What is wrong with the templates.
+    pub fn environment_pointer(&self, name: &EnvironmentName) -> Result<Vec<Value>, Problems> {
+        let environment = self.settings.environment(name)?;
+        let delivery =
+            self.settings.clusters.get(&environment.cluster).map_or(Delivery::Argocd, |cluster| cluster.delivery);
+        let templates: &[&str] = match delivery {
+            Delivery::Argocd => &["argocd-environment"],
+            Delivery::Flux => &["flux-source", "flux-environment"],
+        };
+        let context = context::environment_context(&self.settings, name);
+        let mut objects = Vec::new();
+        for template in templates {
+            objects.push(self.print_delivery(template, &context)?);
+        }
+        Ok(objects)
+    }
+
+    fn subject<'a>(&'a self, app: &'a App, environment: &'a EnvironmentName) -> Result<Subject<'a>, Problems> {
+        Subject::new(&self.settings, environment, app).map_err(|problems| {
+            Problems::check(problems).err().unwrap_or_else(|| {
+                Problem::new("fleet.unknown_cluster", "the environment's cluster is not known").into()
+            })
+        })
+    }
+
+    fn layers<'a>(&'a self, subject: &Subject<'_>) -> Vec<(String, &'a Overlay)> {
+        let provider = subject.environment.provider.to_string();
+        self.stack.layers(subject.app.spec.plan.as_str(), &provider, subject.environment_name.as_str())
+    }
+
+    /// Prints every object that makes sense for the app, with the name of its template.
+    fn print(&self, subject: &Subject<'_>, context: &Context) -> Result<Vec<(String, Value)>, Problems> {
+        let mut printed = Vec::new();
+        let (mut problems, mut print) = (Vec::new(), |name: String, context: &Context| {
+            self.templates.render(&name, context).map(|object| printed.push((name, object)))
+        });
+        for object in objects_for(subject) {
+            problems.extend(print(self.templates.resolve(subject.framework, object), context).err());
+        }
+        for worker in &subject.app.spec.workers {
+            let context = minijinja::context! { worker => Context::from(Serde(worker)), ..context.clone() };
+            problems.extend(print(self.templates.resolve(subject.framework, "worker"), &context).err());
+        }
+        Problems::check(problems)?;
+        Ok(printed)
+    }
+
+    fn delivery(&self, delivery: Delivery, context: &Context) -> Result<Value, Problem> {
+        self.print_delivery(&delivery.to_string(), context)
+    }
+
+    fn print_delivery(&self, template: &str, context: &Context) -> Result<Value, Problem> {
+        let name = format!("delivery/{template}.yaml.j2");
+        let mut object = self.templates.render(&name, context)?;
+        typed::check_delivery(&object)
+            .map_err(|misfit| Problem::new("render.invalid", format!("template `{name}`: {misfit}")))?;
+        object::order_keys(&mut object);
+        Ok(object)
+    }
+
+    /// Names the stage that a misfit comes from: the rendering is done once more, checked after each stage.
+    fn blame(
+        &self,
+        subject: &Subject<'_>,
+        context: &Context,
+        own: Option<OwnOverlay<'_>>,
+        misfits: Vec<Problem>,
+    ) -> Problems {
+        let at_stage = |stage: &str, problems: Vec<Problem>| {
+            let staged = problems.into_iter().map(|mut problem| {
+                problem.detail = format!("{stage}: {}", problem.detail);
+                problem
+            });
+            Problems::check(staged.collect()).err()
+        };
+        let Ok(printed) = self.print(subject, context) else {
+            return at_stage("rendering", misfits).unwrap_or_else(unknown_misfit);
+        };
+        for (template, object) in &printed {
+            if let Err(problems) = check_types(std::slice::from_ref(object))
+                && let Some(blamed) = at_stage(&format!("template `{template}`"), problems)
+            {
+                return blamed;
+            }
+        }
+        let mut objects: Vec<Value> = printed.into_iter().map(|(_, object)| object).collect();
+        let own = own.map(|own| (own.folder.to_owned(), own.overlay));
+        for (folder, overlay) in self.layers(subject).into_iter().chain(own) {
+            objects = match stack::apply(overlay, &folder, objects) {
+                Ok(objects) => objects,
+                Err(problem) => return problem.into(),
+            };
+            if let Err(problems) = check_types(&objects)
+                && let Some(blamed) = at_stage(&format!("overlay `{folder}`"), problems)
+            {
+                return blamed;
+            }
+        }
+        at_stage("rendering", misfits).unwrap_or_else(unknown_misfit)
+    }
+
+    /// A hold is left out: it says who may change the app, not what runs.
+    fn spec_digest(&self, subject: &Subject<'_>) -> Result<String, Problem> {
+        let App { spec, resources, restarted_at, own_domain, hold: _ } = subject.app;
+        let text = serde_json::to_string(&(spec, resources, restarted_at, own_domain))
+            .map_err(|error| Problem::new("render.invalid", format!("the spec cannot be written: {error}")))?;
+        Ok(digest::of([text.as_bytes()]))
+    }
+}
+
+fn unknown_misfit() -> Problems {
+    Problem::new("render.invalid", "an object does not fit its kind").into()
+}
+
+/// The objects that make sense for an app, in reading order.
+fn objects_for(subject: &Subject<'_>) -> impl Iterator<Item = &'static str> {
+    let spec = &subject.app.spec;
+    let public = subject.domain.is_some();
+    let gateway = subject.cluster.gateway.is_some();
+    let certificate = public && subject.cluster.issuer.is_some();
+    [
+        ("namespace", true),
+        ("resourcequota", true),
+        ("limitrange", true),
+        ("networkpolicy", true),
+        ("serviceaccount", true),
+        ("configmap", true),
+        ("deployment", true),
+        ("service", true),
+        ("ingress", public && !gateway),
+        ("httproute", public && gateway),
+        ("certificate", certificate),
+        ("referencegrant", certificate && gateway),
+        // With one pod a budget would only stand in the way of draining its node.
+        ("poddisruptionbudget", spec.min_replicas() > 1),
+        ("horizontalpodautoscaler", spec.autoscale.is_some()),
+    ]
+    .into_iter()
+    .filter_map(|(name, wanted)| wanted.then_some(name))
+}
+
+fn check_types(objects: &[Value]) -> Result<(), Vec<Problem>> {
+    let mut problems = Vec::new();
+    for object in objects {
+        if let Err(misfit) = typed::check(object) {
+            let code = match misfit {
+                typed::Misfit::PlainSecret | typed::Misfit::UnknownKind { .. } => "render.forbidden_kind",
+                typed::Misfit::UnknownField { .. } | typed::Misfit::WrongType { .. } => "render.invalid",
+            };
+            let kind = object::text_at(object, &["kind"]).unwrap_or("an object without a kind");
+            let name = object::text_at(object, &["metadata", "name"]).unwrap_or_default();
+            let problem = Problem::new(code, format!("{kind} {name}: {misfit}"));
+            problems.push(match misfit {
+                typed::Misfit::PlainSecret => problem.hint("name the variable under `secrets:` in the spec"),
+                _ => problem,
+            });
+        }
+    }
+    if problems.is_empty() { Ok(()) } else { Err(problems) }
+}
+
+fn reference_problems(objects: &[Value], app: &App) -> Vec<Problem> {
+    let secrets: HashSet<String> =
+        (!app.spec.secrets.is_empty()).then(|| format!("{}-secrets", app.spec.name)).into_iter().collect();
+    references::dangling(objects, &secrets)
+        .into_iter()
+        .map(|dangling| Problem::new("render.reference", format!("{}: {}", dangling.from, dangling.reason)))
+        .collect()
+}

@@ -70,8 +70,9 @@ fn splice(text: &str, path: &[&str], value: Option<&Value>) -> Option<String> {
         let (key, rest) = path.get(depth..)?.split_first()?;
         match mapping.entry(key) {
             Some((key, current)) if rest.is_empty() => return replace(text, key, current, path, value, indent),
-            Some((_, next)) if matches!(&next.content, Content::Mapping { flow: false, entries } if !entries.is_empty()) => {
-                mapping = next
+            Some((_, next)) if matches!(&next.content, Content::Mapping { flow: false, entries } if !entries.is_empty()) =>
+            {
+                mapping = next;
             }
             Some(_) => return None,
             None => return insert(text, mapping, &path[depth..], value, indent),

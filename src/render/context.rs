@@ -1,0 +1,386 @@
+//! What a template sees: one value per app and environment, made of the resolved app, the cluster profile and the few
+//! figures that follow from them.
+
+use std::collections::BTreeMap;
+
+use indexmap::IndexMap;
+use minijinja::value::{Serde, Value as Context};
+use serde::Serialize;
+
+use super::digest;
+use crate::domain::app_spec::{Autoscale, Worker};
+use crate::domain::fleet::{
+    Cluster, DnsPrefix, Environment, FleetSettings, Gateway, Ingress, Monitoring, Plan, Repository,
+};
+use crate::domain::release::Resources;
+use crate::domain::{App, EnvironmentName, Framework, Problem, VariableName, app_spec::EnvValue};
+
+/// The top-level names of a template's context.
+#[derive(Serialize)]
+struct Root<'a> {
+    app: AppView<'a>,
+    environment: EnvironmentView<'a>,
+    cluster: ClusterView<'a>,
+    labels: BTreeMap<&'static str, &'a str>,
+    selector: BTreeMap<&'static str, &'a str>,
+    quota: Quota,
+    repository: &'a Repository,
+    delivery: DeliveryView<'a>,
+}
+
+#[derive(Serialize)]
+struct AppView<'a> {
+    name: &'a str,
+    title: &'a str,
+    instance: String,
+    namespace: &'a str,
+    framework: Framework,
+    plan: &'a str,
+    image: &'a str,
+    version_label: String,
+    domain: Option<&'a str>,
+    allowed_hosts: &'a str,
+    port: u16,
+    replicas: u16,
+    autoscale: Option<Autoscale>,
+    env: &'a IndexMap<VariableName, EnvValue>,
+    secrets: &'a [VariableName],
+    command: &'a [String],
+    workers: &'a [Worker],
+    health_path: &'a str,
+    metrics_path: Option<&'a str>,
+    egress: bool,
+    egress_summary: String,
+    egress_ports: Vec<u16>,
+    resources: Resources,
+    server_workers: u64,
+    heap_megabytes: u64,
+    go_memory_limit: String,
+    restarted_at: Option<String>,
+    config_hash: String,
+}
+
+#[derive(Serialize)]
+struct EnvironmentView<'a> {
+    name: &'a str,
+    provider: String,
+}
+
+#[derive(Serialize)]
+struct ClusterView<'a> {
+    ingress: Option<&'a Ingress>,
+    gateway: Option<&'a Gateway>,
+    entry_namespace: Option<&'a str>,
+    issuer: Option<&'a str>,
+    dns_annotations: Vec<&'static str>,
+    monitoring: &'a Monitoring,
+}
+
+#[derive(Serialize)]
+struct Quota {
+    pods: u64,
+    requests_memory: String,
+    requests_cpu: String,
+    limits_memory: String,
+    limits_cpu: String,
+}
+
+#[derive(Serialize)]
+struct DeliveryView<'a> {
+    source: String,
+    path: String,
+    project: &'a str,
+    destination: &'a str,
+}
+
+/// An app in an environment with everything that rendering needs to know about it, looked up and checked.
+pub(super) struct Subject<'a> {
+    /// The app.
+    pub(super) app: &'a App,
+    /// The environment's name.
+    pub(super) environment_name: &'a EnvironmentName,
+    /// The environment.
+    pub(super) environment: &'a Environment,
+    /// Its cluster.
+    pub(super) cluster: &'a Cluster,
+    /// The framework that decides the templates.
+    pub(super) framework: Framework,
+    /// The namespace, with the environment's suffix.
+    pub(super) namespace: String,
+    /// The host name here, if the app is public.
+    pub(super) domain: Option<String>,
+    settings: &'a FleetSettings,
+    plan: Plan,
+}
+
+impl<'a> Subject<'a> {
+    /// Looks up what `app` in `environment` refers to.
+    ///
+    /// # Errors
+    /// What is missing or not allowed: `fleet.unknown_environment`, `spec.image`, `spec.framework`, `spec.plan`,
+    /// `spec.addons`, `policy.registry`, `policy.replicas`, `fleet.no_entry`.
+    pub(super) fn new(
+        settings: &'a FleetSettings,
+        environment_name: &'a EnvironmentName,
+        app: &'a App,
+    ) -> Result<Self, Vec<Problem>> {
+        let environment = settings.environment(environment_name).map_err(|problem| vec![problem])?;
+        let name = &app.spec.name;
+        let mut problems = Vec::new();
+        let cluster = settings.clusters.get(&environment.cluster);
+        let plan = settings.plan(&app.spec.plan);
+        if plan.is_none() {
+            let known: Vec<_> = settings.plan_names().collect();
+            let detail = format!("`{name}` asks for plan `{}`, which does not exist", app.spec.plan);
+            problems.push(
+                Problem::new("spec.plan", detail).field("plan").hint(format!("the plans are {}", known.join(", "))),
+            );
+        }
+        if app.spec.framework.is_none() {
+            let detail = format!("the framework of `{name}` is not known");
+            problems.push(
+                Problem::new("spec.framework", detail)
+                    .field("framework")
+                    .hint("add `framework:` to the spec; `wooo detect PATH` finds it in the app's source"),
+            );
+        }
+        match &app.spec.image {
+            None => {
+                let detail = format!("`{name}` has no image to run in `{environment_name}`");
+                problems.push(
+                    Problem::new("spec.image", detail).field("image").hint("add `image:` with a tag to the spec"),
+                );
+            }
+            Some(image) => {
+                let allowed = &settings.policy.registries;
+                if !allowed.is_empty() && !allowed.iter().any(|registry| registry == image.registry()) {
+                    let detail =
+                        format!("image `{image}` comes from `{}`, which this fleet does not allow", image.registry());
+                    let hint = format!("allowed are {} (`policy.registries` in fleet.yaml)", allowed.join(", "));
+                    problems.push(Problem::new("policy.registry", detail).field("image").hint(hint));
+                }
+            }
+        }
+        if let Some(most) = settings.policy.max_replicas
+            && app.spec.max_replicas() > most.get()
+        {
+            let detail =
+                format!("`{name}` asks for {} pods; this fleet allows {most} per app", app.spec.max_replicas());
+            problems.push(Problem::new("policy.replicas", detail).field("replicas"));
+        }
+        if let Some(kind) = app.spec.addons.keys().next() {
+            let detail = format!("`{name}` asks for the add-on {kind}, which this version does not render yet");
+            problems.push(Problem::new("spec.addons", detail).field("addons"));
+        }
+        let domain = match (&app.spec.domain, &environment.domain_suffix) {
+            (Some(_), Some(suffix)) if !app.own_domain => Some(format!("{name}.{suffix}")),
+            (domain, _) => domain.as_ref().map(ToString::to_string),
+        };
+        if let (Some(domain), Some(cluster)) = (&domain, cluster)
+            && cluster.ingress.is_none()
+            && cluster.gateway.is_none()
+        {
+            let detail = format!(
+                "`{domain}` cannot be served: cluster `{}` has neither `ingress` nor `gateway`",
+                environment.cluster
+            );
+            problems.push(Problem::new("fleet.no_entry", detail).field("domain"));
+        }
+        match (cluster, plan, app.spec.framework) {
+            (Some(cluster), Some(plan), Some(framework)) if problems.is_empty() => Ok(Self {
+                app,
+                environment_name,
+                environment,
+                cluster,
+                framework,
+                namespace: format!(
+                    "{}{}",
+                    app.spec.namespace(),
+                    environment.namespace_suffix.as_deref().unwrap_or_default()
+                ),
+                domain,
+                settings,
+                plan,
+            }),
+            _ => Err(problems),
+        }
+    }
+
+    /// The name that is unique across environments: what the controllers call the app.
+    #[must_use]
+    pub(super) fn instance(&self) -> String {
+        format!("{}-{}", self.app.spec.name, self.environment_name)
+    }
+
+    /// The context of this app's templates.
+    #[must_use]
+    pub(super) fn context(&self) -> Context {
+        let spec = &self.app.spec;
+        let instance = self.instance();
+        let resources = self.app.resources.unwrap_or_else(|| self.plan.resources());
+        let image = spec.image.as_ref().map(ToString::to_string).unwrap_or_default();
+        let selector = BTreeMap::from([("app.kubernetes.io/name", spec.name.as_str())]);
+        let mut labels = common_labels(&instance, spec.name.as_str());
+        labels.extend(&selector);
+        let mut egress_ports: Vec<u16> = spec.egress.iter().map(|egress| egress.port.get()).collect();
+        egress_ports.sort_unstable();
+        egress_ports.dedup();
+        let egress: Vec<String> = spec.egress.iter().map(|egress| format!("{}:{}", egress.host, egress.port)).collect();
+        let root = Root {
+            app: AppView {
+                name: spec.name.as_str(),
+                title: spec.title(),
+                instance: instance.clone(),
+                namespace: &self.namespace,
+                framework: self.framework,
+                plan: spec.plan.as_str(),
+                image: &image,
+                version_label: spec.image.as_ref().map(|image| label_value(image.version())).unwrap_or_default(),
+                domain: self.domain.as_deref(),
+                allowed_hosts: self.domain.as_deref().unwrap_or("*"),
+                port: spec.port.map_or(self.framework.default_port(), |port| port.get()),
+                replicas: spec.min_replicas(),
+                autoscale: spec.autoscale,
+                env: &spec.env,
+                secrets: &spec.secrets,
+                command: &spec.command,
+                workers: &spec.workers,
+                health_path: spec
+                    .health_path
+                    .as_ref()
+                    .map_or(self.framework.default_health_path(), |path| path.as_str()),
+                metrics_path: spec.metrics_path.as_ref().map(|path| path.as_str()),
+                egress: !egress.is_empty(),
+                egress_summary: egress.join(", "),
+                egress_ports,
+                resources,
+                // gunicorn's own advice is 2n + 1 for n cores; the limit is what the container can have of them.
+                server_workers: (2 * resources.limits.cpu.millicores()).div_ceil(1000) + 1,
+                heap_megabytes: resources.limits.memory.bytes() / (1 << 20) * 3 / 4,
+                go_memory_limit: format!("{}MiB", resources.limits.memory.bytes() / (1 << 20) * 9 / 10),
+                restarted_at: self.app.restarted_at.map(|time| time.to_string()),
+                config_hash: self.config_hash(),
+            },
+            environment: EnvironmentView {
+                name: self.environment_name.as_str(),
+                provider: self.environment.provider.to_string(),
+            },
+            cluster: self.cluster_view(),
+            labels,
+            selector,
+            quota: self.quota(&resources),
+            repository: &self.settings.repository,
+            delivery: DeliveryView {
+                source: source_name(self.environment_name),
+                path: format!("rendered/{}/{}", self.environment_name, spec.name),
+                project: &self.cluster.argocd.project,
+                destination: &self.cluster.argocd.destination,
+            },
+        };
+        Context::from(Serde(&root))
+    }
+
+    fn cluster_view(&self) -> ClusterView<'_> {
+        let (alpha, ga) = ("external-dns.alpha.kubernetes.io/hostname", "external-dns.kubernetes.io/hostname");
+        ClusterView {
+            ingress: self.cluster.ingress.as_ref(),
+            gateway: self.cluster.gateway.as_ref(),
+            entry_namespace: self
+                .cluster
+                .gateway
+                .as_ref()
+                .map(|gateway| gateway.namespace.as_str())
+                .or_else(|| self.cluster.ingress.as_ref().map(|ingress| ingress.namespace.as_str())),
+            issuer: self.cluster.issuer.as_deref(),
+            dns_annotations: match self.cluster.dns.map(|dns| dns.prefix) {
+                None => vec![],
+                Some(DnsPrefix::Alpha) => vec![alpha],
+                Some(DnsPrefix::Ga) => vec![ga],
+                Some(DnsPrefix::Both) => vec![alpha, ga],
+            },
+            monitoring: &self.cluster.monitoring,
+        }
+    }
+
+    /// Room for every pod that can exist at once: the most replicas, one more of each Deployment while it rolls, and the
+    /// one in which cert-manager answers a challenge.
+    fn quota(&self, resources: &Resources) -> Quota {
+        let spec = &self.app.spec;
+        let workers: u64 = spec.workers.iter().map(|worker| u64::from(worker.replicas.get()) + 1).sum();
+        let solver = u64::from(self.domain.is_some() && self.cluster.issuer.is_some());
+        let pods = u64::from(spec.max_replicas()) + 1 + workers + solver;
+        Quota {
+            pods,
+            requests_memory: resources.requests.memory.times(pods).to_string(),
+            requests_cpu: resources.requests.cpu.times(pods).to_string(),
+            limits_memory: resources.limits.memory.times(pods).to_string(),
+            limits_cpu: resources.limits.cpu.times(pods).to_string(),
+        }
+    }
+
+    /// Changes with the variables, so that pods are replaced when their ConfigMap changes. Kubernetes would not.
+    fn config_hash(&self) -> String {
+        let spec = &self.app.spec;
+        let variables = spec.env.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+        let port = spec.port.map(|port| port.to_string()).unwrap_or_default();
+        let parts = variables.flat_map(|(name, value)| [name, value]).chain([port.as_str()]);
+        digest::of(parts.map(str::as_bytes))[..16].to_owned()
+    }
+}
+
+/// The context of an environment's own delivery objects.
+#[must_use]
+pub(super) fn environment_context(settings: &FleetSettings, name: &EnvironmentName) -> Context {
+    let source = source_name(name);
+    #[derive(Serialize)]
+    struct Root<'a> {
+        labels: BTreeMap<&'static str, &'a str>,
+        repository: &'a Repository,
+        delivery: DeliveryView<'a>,
+    }
+    Context::from(Serde(Root {
+        labels: common_labels(&source, "fleet"),
+        repository: &settings.repository,
+        delivery: DeliveryView {
+            source: source.clone(),
+            path: format!("delivery/{name}"),
+            project: "default",
+            destination: "in-cluster",
+        },
+    }))
+}
+
+fn common_labels<'a>(instance: &'a str, part_of: &'a str) -> BTreeMap<&'static str, &'a str> {
+    BTreeMap::from([
+        ("app.kubernetes.io/instance", instance),
+        ("app.kubernetes.io/managed-by", "wooo"),
+        ("app.kubernetes.io/part-of", part_of),
+    ])
+}
+
+fn source_name(environment: &EnvironmentName) -> String {
+    format!("fleet-{environment}")
+}
+
+/// `text` as a label's value: at most 63 characters of a closed set, with a letter or digit at both ends.
+fn label_value(text: &str) -> String {
+    let allowed: String = text
+        .chars()
+        .map(|c| if c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.') { c } else { '-' })
+        .take(63)
+        .collect();
+    allowed.trim_matches(|c: char| !c.is_ascii_alphanumeric()).to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_become_label_values() {
+        assert_eq!(label_value("1.4.2"), "1.4.2");
+        assert_eq!(label_value("sha256:abc"), "sha256-abc");
+        assert_eq!(label_value("_x_"), "x");
+        assert_eq!(label_value(&"a".repeat(80)).len(), 63);
+    }
+}

@@ -1,0 +1,318 @@
+//! The template engine: Jinja templates that print YAML, closed so that no value can become structure.
+//!
+//! Three things hold whoever wrote a template. Every printed value is written as JSON, which is YAML, so text stays one
+//! scalar whatever it contains; there is no filter that marks text as safe. A template sees the values it is given and
+//! the filters listed here, and nothing of the process, the file system, the clock or the network. Work and output are
+//! bounded.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::{self, Write};
+
+use minijinja::tests::{is_defined, is_none};
+use minijinja::value::Value as Context;
+use minijinja::{AutoEscape, Environment, Error, ErrorKind, Output, State, UndefinedBehavior, filters, functions};
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::domain::{Framework, Location, Problem};
+use crate::files::{self, FileTree, Kind};
+use crate::yaml;
+
+/// The most work that one template may cause, in the engine's units: a step, or 64 bytes of data. The longest built-in
+/// template takes under 2,000.
+const FUEL: u64 = 100_000;
+/// The most bytes that one template may print.
+const MAX_OUTPUT: usize = 4 << 20;
+/// The most bytes of a template's source.
+const MAX_SOURCE: u64 = 256 * 1024;
+/// How deep folders of templates may nest.
+const MAX_DEPTH: usize = 8;
+
+const EXTENSION: &str = ".yaml.j2";
+
+/// Every template of a fleet, compiled.
+pub struct Templates {
+    environment: Environment<'static>,
+    names: BTreeSet<String>,
+}
+
+impl Templates {
+    /// Compiles every template below `templates/`.
+    ///
+    /// # Errors
+    /// `template.syntax` with file and line, or `files.unreadable`.
+    pub fn load(tree: &dyn FileTree) -> Result<Self, Problem> {
+        let mut environment = closed_environment();
+        let mut names = BTreeSet::new();
+        let mut folders = vec![("templates".to_owned(), 0)];
+        while let Some((folder, depth)) = folders.pop() {
+            for entry in tree.list(&folder).map_err(unreadable)? {
+                let path = format!("{folder}/{}", entry.name);
+                match entry.kind {
+                    Kind::Directory if depth < MAX_DEPTH => folders.push((path, depth + 1)),
+                    Kind::File if entry.name.ends_with(EXTENSION) => {
+                        let source = tree.read_text(&path, MAX_SOURCE).map_err(unreadable)?;
+                        let name = path["templates/".len()..].to_owned();
+                        environment
+                            .add_template_owned(name.clone(), source.clone())
+                            .map_err(|error| template_problem(&error, &name, Some(&source)))?;
+                        names.insert(name);
+                    }
+                    _ => {}
+                }
+            }
+        }
+        Ok(Self { environment, names })
+    }
+
+    /// The template that prints `object` for apps of `framework`: the framework's own, or the base.
+    #[must_use]
+    pub fn resolve(&self, framework: Framework, object: &str) -> String {
+        let own = format!("frameworks/{framework}/{object}{EXTENSION}");
+        if self.names.contains(&own) { own } else { format!("base/{object}{EXTENSION}") }
+    }
+
+    /// Prints the template and reads the result as one object.
+    ///
+    /// # Errors
+    /// `template.undefined`, `template.budget`, `template.output_too_large`, `template.not_found`, `template.failed`,
+    /// or `render.invalid` if what was printed is not one YAML object.
+    pub fn render(&self, name: &str, context: &Context) -> Result<Value, Problem> {
+        let source = || self.environment.get_template(name).ok().map(|template| template.source().to_owned());
+        let fail = |error: &Error| template_problem(error, name, source().as_deref());
+        let template = self.environment.get_template(name).map_err(|error| fail(&error))?;
+        let mut printed = Capped { bytes: Vec::with_capacity(4096), overflowed: false };
+        match template.render_captured_to(context.clone(), &mut printed) {
+            Ok(_) => {}
+            Err(_) if printed.overflowed => {
+                let detail = format!("template `{name}` prints more than {} MiB", MAX_OUTPUT >> 20);
+                return Err(Problem::new("template.output_too_large", detail));
+            }
+            Err(error) => return Err(fail(&error)),
+        }
+        let invalid = |reason: String| Problem::new("render.invalid", format!("template `{name}` prints {reason}"));
+        let text = std::str::from_utf8(&printed.bytes).map_err(|_| invalid("text that is not UTF-8".to_owned()))?;
+        let mut documents = yaml::read_all(text).map_err(|error| {
+            let line = text.lines().nth(error.line.saturating_sub(1)).unwrap_or_default().trim();
+            let shown: String = line.chars().take(120).collect();
+            invalid(format!("what is not YAML: {}", error.message)).hint(format!("the line is `{shown}`"))
+        })?;
+        match (documents.pop(), documents.len()) {
+            (Some(object @ Value::Object(_)), 0) => Ok(object),
+            (Some(_), 0) => Err(invalid("a value that is not an object".to_owned())),
+            (None, _) => Err(invalid("nothing".to_owned())),
+            (Some(_), more) => Err(invalid(format!("{} documents where one is expected", more + 1))),
+        }
+    }
+}
+
+fn unreadable(error: files::Error) -> Problem {
+    Problem::new("files.unreadable", error.to_string())
+}
+
+/// Filters, tests and functions are added one by one: what is not named here does not exist for a template.
+fn closed_environment() -> Environment<'static> {
+    let mut environment = Environment::empty();
+    environment.set_undefined_behavior(UndefinedBehavior::Strict);
+    environment.set_fuel(Some(FUEL));
+    environment.set_debug(true);
+    environment.set_auto_escape_callback(|_| AutoEscape::Json);
+    environment.set_formatter(print_value);
+    environment.add_filter("default", filters::default);
+    environment.add_filter("first", filters::first);
+    environment.add_filter("int", filters::int);
+    environment.add_filter("items", filters::items);
+    environment.add_filter("join", filters::join);
+    environment.add_filter("last", filters::last);
+    environment.add_filter("length", filters::length);
+    environment.add_filter("lower", filters::lower);
+    environment.add_filter("merge", merge);
+    environment.add_filter("replace", filters::replace);
+    environment.add_filter("string", filters::string);
+    environment.add_filter("trim", filters::trim);
+    environment.add_filter("upper", filters::upper);
+    environment.add_test("defined", is_defined);
+    environment.add_test("none", is_none);
+    environment.add_function("range", functions::range);
+    environment
+}
+
+/// `{{ a | merge(b) }}`: the entries of both by name, those of `b` in place of those of `a`.
+fn merge(base: &Context, over: &Context) -> Result<Context, Error> {
+    let mut merged = BTreeMap::new();
+    for map in [base, over] {
+        for key in map.try_iter()? {
+            let value = map.get_item(&key)?;
+            merged.insert(key.to_string(), value);
+        }
+    }
+    Ok(merged.into())
+}
+
+/// Prints a value as JSON on one line. Only what a macro of a template has already printed goes out as it is.
+fn print_value(output: &mut Output<'_>, _: &mut State<'_, '_>, value: &Context) -> Result<(), Error> {
+    if value.is_safe() {
+        if let Some(text) = value.as_str() {
+            return output.write_str(text).map_err(Error::from);
+        }
+    }
+    let mut json = Vec::with_capacity(64);
+    let mut serializer = serde_json::Serializer::with_formatter(&mut json, YamlSafe);
+    value.serialize(&mut serializer).map_err(|error| Error::new(ErrorKind::BadSerialization, error.to_string()))?;
+    let text = String::from_utf8(json).map_err(|error| Error::new(ErrorKind::BadSerialization, error.to_string()))?;
+    output.write_str(&text).map_err(Error::from)
+}
+
+/// JSON that is also YAML 1.1 and 1.2: characters that YAML takes for line breaks, or does not allow, are escaped.
+struct YamlSafe;
+
+impl serde_json::ser::Formatter for YamlSafe {
+    fn write_string_fragment<W: ?Sized + Write>(&mut self, writer: &mut W, fragment: &str) -> io::Result<()> {
+        let special =
+            |c: char| matches!(c, '\u{7f}'..='\u{9f}' | '\u{2028}' | '\u{2029}' | '\u{feff}' | '\u{fffe}' | '\u{ffff}');
+        let mut rest = fragment;
+        while let Some((at, c)) = rest.char_indices().find(|(_, c)| special(*c)) {
+            write!(writer, "{}\\u{:04x}", &rest[..at], u32::from(c))?;
+            rest = &rest[at + c.len_utf8()..];
+        }
+        writer.write_all(rest.as_bytes())
+    }
+}
+
+/// Fuel bounds steps, not what one step prints: this bounds that.
+struct Capped {
+    bytes: Vec<u8>,
+    overflowed: bool,
+}
+
+impl Write for Capped {
+    fn write(&mut self, chunk: &[u8]) -> io::Result<usize> {
+        if self.bytes.len() + chunk.len() > MAX_OUTPUT {
+            self.overflowed = true;
+            return Err(io::Error::other("too much output"));
+        }
+        self.bytes.extend_from_slice(chunk);
+        Ok(chunk.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+fn template_problem(error: &Error, name: &str, source: Option<&str>) -> Problem {
+    let code = match error.kind() {
+        ErrorKind::SyntaxError | ErrorKind::UnknownFilter | ErrorKind::UnknownTest | ErrorKind::UnknownFunction => {
+            "template.syntax"
+        }
+        ErrorKind::UndefinedError => "template.undefined",
+        ErrorKind::OutOfFuel => "template.budget",
+        ErrorKind::TemplateNotFound | ErrorKind::BadInclude => "template.not_found",
+        _ => "template.failed",
+    };
+    let mut reason = error.detail().map_or_else(|| error.kind().to_string(), str::to_owned);
+    let mut cause = std::error::Error::source(error);
+    while let Some(inner) = cause {
+        reason = format!("{reason}: {}", inner.to_string().lines().next().unwrap_or_default());
+        cause = inner.source();
+    }
+    // The recursion limit is a budget too, though the engine has no kind of error for it.
+    let code = if reason.contains("recursion limit") { "template.budget" } else { code };
+    let file = error.name().unwrap_or(name);
+    let problem = Problem::new(code, format!("template `{file}`: {reason}"));
+    let Some(line) = error.line() else { return problem };
+    let excerpt = source
+        .filter(|_| file == name)
+        .and_then(|source| source.lines().nth(line.saturating_sub(1)))
+        .unwrap_or_default();
+    let column = 1 + excerpt.chars().take_while(|c| c.is_whitespace()).count();
+    let length = excerpt.trim().chars().count().max(1);
+    problem.at(Location { file: format!("templates/{file}"), line, column, excerpt: excerpt.to_owned(), length })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::files::MemoryTree;
+    use minijinja::context;
+    use serde_json::json;
+
+    fn render(source: &'static str, context: &Context) -> Result<Value, Problem> {
+        let tree: MemoryTree = [("templates/t.yaml.j2", source.as_bytes())].into_iter().collect();
+        Templates::load(&tree)?.render("t.yaml.j2", context)
+    }
+
+    fn code(source: &'static str) -> &'static str {
+        render(source, &context! { v => "x" }).unwrap_err().code
+    }
+
+    #[test]
+    fn a_value_stays_one_scalar() {
+        for text in [
+            "no",
+            "08",
+            "x\n  privileged: true",
+            "{{ 7*7 }}",
+            "a: b # c",
+            "\"",
+            "'",
+            "\u{85}",
+            "\u{2028}",
+            "- x",
+            "*a",
+            "&a",
+            "活動",
+            "\u{1f600}",
+            "\t",
+            "</script>",
+        ] {
+            let object = render("a: {{ v }}\nb:\n- {{ v }}\n{{ v }}: 1\n", &context! { v => text }).unwrap();
+            assert_eq!(object, json!({"a": text, "b": [text], text: 1}));
+        }
+    }
+
+    #[test]
+    fn maps_and_lists_are_printed_whole() {
+        let object =
+            render("a: {{ v | merge({'y': 'no'}) }}\n", &context! { v => context! { x => 1, y => 2 } }).unwrap();
+        assert_eq!(object, json!({"a": {"x": 1, "y": "no"}}));
+    }
+
+    #[test]
+    fn there_is_no_way_to_print_raw_text() {
+        assert_eq!(code("a: {{ v | safe }}\n"), "template.syntax");
+        let quoted = render("{% autoescape false %}a: {{ v }}{% endautoescape %}\n", &context! { v => "no" }).unwrap();
+        assert_eq!(quoted, json!({"a": "no"}));
+        let through_macro =
+            render("{% macro m(x) %}{{ x }}{% endmacro %}a: {{ m(v) }}\n", &context! { v => "x: [y" }).unwrap();
+        assert_eq!(through_macro, json!({"a": "x: [y"}));
+    }
+
+    #[test]
+    fn faults_have_names_and_places() {
+        let problem = render("a: 1\nb: {{ nope }}\n", &context! {}).unwrap_err();
+        assert_eq!(
+            problem.to_string(),
+            "templates/t.yaml.j2:2:1: template `t.yaml.j2`: `nope` is undefined [template.undefined]"
+        );
+        assert_eq!(code("a: {% if %}\n"), "template.syntax");
+        assert_eq!(
+            code("{% for i in range(9000) %}{% for j in range(9000) %}{% endfor %}{% endfor %}a: 1\n"),
+            "template.budget"
+        );
+        assert_eq!(code("{% include 't.yaml.j2' %}\n"), "template.budget");
+        assert_eq!(code("{% include '../../etc/passwd' %}\n"), "template.not_found");
+        assert_eq!(code("a: 1\n---\nb: 2\n"), "render.invalid");
+        assert_eq!(code("- 1\n"), "render.invalid");
+        assert_eq!(code("a: [\n"), "render.invalid");
+        assert_eq!(code("# nothing\n"), "render.invalid");
+    }
+
+    #[test]
+    fn output_is_bounded_where_fuel_is_not() {
+        let long = "A".repeat(1_000_000);
+        let problem =
+            render("a: 1\n{% for i in range(9) %}#{{ v }}\n{% endfor %}", &context! { v => long }).unwrap_err();
+        assert_eq!(problem.code, "template.output_too_large");
+    }
+}

@@ -104,6 +104,14 @@ impl Repository {
         Ok(target.and_then(|name| name.parse().ok()))
     }
 
+    /// The name and e-mail address that Git's own settings give to commits here, each if it is set.
+    #[must_use]
+    pub fn configured_identity(&self) -> (Option<String>, Option<String>) {
+        let Ok(config) = self.inner.config() else { return (None, None) };
+        let text = |key| config.get_string(key).ok().filter(|text| !text.trim().is_empty());
+        (text("user.name"), text("user.email"))
+    }
+
     /// The commit that the branch points to; `None` if there is no such branch, or no commit on it yet.
     ///
     /// # Errors

@@ -1,1 +1,57 @@
-//! x
+//! What wooo does: one use case a file.
+//!
+//! Each change to a fleet goes down one road: [`plan`] turns an intent into edits of spec files (pure), [`change`]
+//! renders what they affect, writes one commit on one branch, and moves refs only by compare-and-swap. The other use
+//! cases read: verify, validate, audit, diff, render. Nothing here prints, and nothing here reads a clock: both belong
+//! to the edges.
+
+pub mod audit;
+pub mod batch;
+pub mod change;
+pub mod compare;
+pub mod fleet;
+pub mod history;
+pub mod init;
+pub mod place;
+pub mod plan;
+pub mod preview;
+mod rendering;
+pub mod rerender;
+mod routes;
+pub mod status;
+pub mod validate;
+pub mod verify;
+
+use jiff::Timestamp;
+
+use crate::domain::{Problem, Problems};
+use crate::{files, git};
+
+/// Who asks for something, why, and when.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// The person or program, as in `github:alice` or `local:bob`.
+    pub actor: String,
+    /// Why, in the asker's words.
+    pub reason: Option<String>,
+    /// The time of the request.
+    pub now: Timestamp,
+    /// Name and e-mail of the commits.
+    pub committer: (String, String),
+}
+
+fn unreadable(error: &files::Error) -> Problem {
+    Problem::new("files.unreadable", error.to_string())
+}
+
+fn from_git(error: &git::Error) -> Problem {
+    Problem::new(error.code(), error.to_string())
+}
+
+fn git_problems(error: git::Error) -> Problems {
+    from_git(&error).into()
+}
+
+fn file_problems(error: files::Error) -> Problems {
+    unreadable(&error).into()
+}

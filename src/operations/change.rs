@@ -1,0 +1,440 @@
+//! One intent, one commit: plan, render, write, move the ref.
+//!
+//! Any number of processes may do this at once. Everything is worked out from the tip of the synced branch and bound to
+//! it: a ref only moves if it still stands where the plan was made, otherwise the plan is made again from where it
+//! stands now. A process that dies leaves at most unreachable objects, or a branch that the next run finds and takes
+//! over.
+
+use std::time::Duration;
+
+use backon::{BackoffBuilder, ExponentialBuilder};
+use serde::Serialize;
+
+use super::fleet::Fleet;
+use super::place::Place;
+use super::plan::{self, Plan};
+use super::rendering::{self, FileChanges};
+use super::{Request, from_git, history};
+use crate::domain::{Action, EnvironmentName, Intent, Problem, Problems};
+use crate::files::{LayeredTree, MemoryTree};
+use crate::git::{self, BranchName, CommitId, Key, PreparedBlob, Signature, Trailers, TreeEdits, TreeId};
+use crate::render::diff::{self, Entry, Risk};
+
+/// What to do with the commit.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Options {
+    /// Fast-forward the synced branch to it.
+    pub merge: bool,
+    /// Write nothing.
+    pub dry_run: bool,
+}
+
+/// How far a change came.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Stage {
+    /// There is nothing to change: the fleet already says what was wished for.
+    Unchanged,
+    /// It would be made; nothing was written.
+    Planned,
+    /// Its commit is on a branch of its own.
+    Proposed,
+    /// Its commit is on the synced branch.
+    Merged,
+}
+
+/// What differs in one environment.
+#[derive(Clone, Debug, Serialize)]
+pub struct EnvironmentDiff {
+    /// The environment.
+    pub environment: EnvironmentName,
+    /// The differences, riskiest first.
+    pub entries: Vec<Entry>,
+    /// The digest of the rendered files; none where the app leaves.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub digest: Option<String>,
+}
+
+/// A change, as far as it came.
+#[derive(Clone, Debug, Serialize)]
+pub struct Change {
+    /// How far it came.
+    pub stage: Stage,
+    /// One line that says what it does.
+    pub subject: String,
+    /// What the reader should know.
+    pub notes: Vec<String>,
+    /// The branch that holds it, or held it until it was merged.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub branch: Option<String>,
+    /// Its commit.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub commit: Option<String>,
+    /// Its identity, which outlives regeneration.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub change_id: Option<String>,
+    /// What differs, by environment.
+    pub diffs: Vec<EnvironmentDiff>,
+    /// The files that it writes or removes.
+    pub files: Vec<String>,
+}
+
+/// Makes the change that `intent` asks for.
+///
+/// # Errors
+/// What refuses it, what is wrong with the fleet, or `change.contended` after ten tries.
+pub fn run(place: &Place, intent: &Intent, request: &Request, options: Options) -> Result<Change, Problems> {
+    retry(|| attempt(place, intent, request, options))
+}
+
+/// Tries until the ref stays where it was for as long as one attempt takes.
+pub(super) fn retry<T>(mut attempt: impl FnMut() -> Result<T, Attempt>) -> Result<T, Problems> {
+    let mut pauses = ExponentialBuilder::default()
+        .with_min_delay(Duration::from_millis(5))
+        .with_max_delay(Duration::from_millis(500))
+        .with_factor(1.5)
+        .with_max_times(MAX_TRIES)
+        .with_jitter()
+        .build();
+    loop {
+        match attempt() {
+            Ok(done) => return Ok(done),
+            Err(Attempt::Failed(problems)) => return Err(problems),
+            Err(Attempt::Moved(error)) => match pauses.next() {
+                Some(pause) => std::thread::sleep(pause),
+                None => {
+                    let detail = format!("the fleet changed {MAX_TRIES} times while this change was made: {error}");
+                    return Err(Problem::new("change.contended", detail).hint("run the command again").into());
+                }
+            },
+        }
+    }
+}
+
+/// A local attempt takes tens of milliseconds, so that many writers get their turn within this many tries.
+const MAX_TRIES: usize = 50;
+
+/// Why an attempt did not succeed.
+pub(super) enum Attempt {
+    /// Someone else was faster.
+    Moved(git::Error),
+    /// It cannot succeed.
+    Failed(Problems),
+}
+
+impl From<Problems> for Attempt {
+    fn from(problems: Problems) -> Self {
+        Self::Failed(problems)
+    }
+}
+
+impl From<Problem> for Attempt {
+    fn from(problem: Problem) -> Self {
+        Self::Failed(problem.into())
+    }
+}
+
+impl From<git::Error> for Attempt {
+    fn from(error: git::Error) -> Self {
+        match error {
+            git::Error::RefMoved { .. } => Self::Moved(error),
+            other => Self::Failed(from_git(&other).into()),
+        }
+    }
+}
+
+fn attempt(place: &Place, intent: &Intent, request: &Request, options: Options) -> Result<Change, Attempt> {
+    let tip = place.tip()?;
+    let tree = place.repository.tree(tip)?;
+    let fleet = Fleet::open(&tree)?;
+    let past = match (&intent.action, &intent.environment) {
+        (Action::Rollback { .. }, Some(environment)) => {
+            history::releases(&place.repository, tip, &intent.app, environment)?
+        }
+        _ => Vec::new(),
+    };
+    let plan = plan::plan(&fleet, intent, request, &past)?;
+    let branch = branch_name(intent)?;
+    let mut change = Change {
+        stage: Stage::Unchanged,
+        subject: plan.subject.clone(),
+        notes: plan.notes.clone(),
+        branch: Some(branch.to_string()),
+        commit: None,
+        change_id: None,
+        diffs: Vec::new(),
+        files: Vec::new(),
+    };
+    let work = work_out(&fleet, intent, plan)?;
+    change.files =
+        work.files.iter().map(|(path, _)| path.clone()).chain(work.removed_folders.iter().cloned()).collect();
+    change.diffs = work.diffs.clone();
+    if options.dry_run {
+        if !work.is_empty_against(&tree)? {
+            change.stage = Stage::Planned;
+        }
+        return Ok(change);
+    }
+    let new_tree = write(place, tree.id(), &work)?;
+    if new_tree == tree.id() {
+        clean_up_merged(place, &branch, tip)?;
+        return Ok(change);
+    }
+    let (commit, change_id) = propose(place, intent, request, &branch, tip, new_tree, &change)?;
+    change.stage = Stage::Proposed;
+    if options.merge {
+        place.repository.fast_forward(&place.base, commit, tip)?;
+        clean_up_merged(place, &branch, commit)?;
+        change.stage = Stage::Merged;
+    }
+    change.commit = Some(commit.to_string());
+    change.change_id = Some(change_id);
+    Ok(change)
+}
+
+/// Everything that a change writes.
+pub(super) struct Work {
+    pub(super) files: FileChanges,
+    pub(super) removed_folders: Vec<String>,
+    pub(super) diffs: Vec<EnvironmentDiff>,
+}
+
+impl Work {
+    fn is_empty_against(&self, tree: &git::GitTree<'_>) -> Result<bool, Problems> {
+        for (path, content) in &self.files {
+            let standing = tree.entry_id(path).map_err(super::file_problems)?;
+            let wanted = content.as_ref().map(|content| git::BlobId::of(content.as_bytes()));
+            if standing.and_then(|entry| entry.blob()) != wanted {
+                return Ok(false);
+            }
+        }
+        for folder in &self.removed_folders {
+            if tree.entry_id(folder).map_err(super::file_problems)?.is_some() {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+}
+
+/// Renders what a plan affects, against the fleet as it would be.
+pub(super) fn work_out(fleet: &Fleet<'_>, intent: &Intent, plan: Plan) -> Result<Work, Problems> {
+    let edited: MemoryTree = plan
+        .edits
+        .iter()
+        .filter_map(|(path, text)| Some((path.clone(), text.as_ref()?.clone().into_bytes())))
+        .collect();
+    let layered = LayeredTree::new(&edited, fleet.tree);
+    let after = Fleet { tree: &layered, settings: fleet.settings.clone() };
+    let mut files: FileChanges = Vec::new();
+    let mut diffs = Vec::new();
+    let mut problems = Vec::new();
+    if !plan.affected.is_empty() {
+        let renderer = after.renderer()?;
+        for environment in &plan.affected {
+            // One that cannot be rendered does not hide what is wrong with the next.
+            match arrive(&after, &renderer, intent, environment) {
+                Ok((changes, diff)) => {
+                    files.extend(changes);
+                    diffs.push(diff);
+                }
+                Err(found) => problems.extend(found.into_vec()),
+            }
+        }
+    }
+    Problems::check(problems)?;
+    for environment in &plan.leaving {
+        let record = fleet.record(&intent.app, environment)?;
+        let before = rendering::objects(fleet.tree, &intent.app, environment, record.as_ref())?;
+        files.extend(rendering::departure(fleet.tree, &intent.app, environment, record.as_ref())?);
+        diffs.push(EnvironmentDiff {
+            environment: environment.clone(),
+            entries: diff::compare(&before, &[]),
+            digest: None,
+        });
+    }
+    files.extend(plan.edits);
+    Ok(Work { files, removed_folders: plan.removed_folders, diffs })
+}
+
+fn arrive(
+    after: &Fleet<'_>,
+    renderer: &crate::render::Renderer,
+    intent: &Intent,
+    environment: &EnvironmentName,
+) -> Result<(FileChanges, EnvironmentDiff), Problems> {
+    let app = &intent.app;
+    let record = after.record(app, environment)?;
+    let (_, rendered) = rendering::render(after, renderer, app, environment)?;
+    let before = rendering::objects(after.tree, app, environment, record.as_ref())?;
+    let diff = EnvironmentDiff {
+        environment: environment.clone(),
+        entries: diff::compare(&before, &rendered.objects),
+        digest: Some(rendered.digest.clone()),
+    };
+    Ok((rendering::changes(after.tree, app, environment, record.as_ref(), rendered)?, diff))
+}
+
+fn write(place: &Place, base: TreeId, work: &Work) -> Result<TreeId, git::Error> {
+    let mut writer = place.repository.writer();
+    let mut edits = TreeEdits::new();
+    for folder in &work.removed_folders {
+        edits.remove_tree(folder)?;
+    }
+    for (path, content) in &work.files {
+        match content {
+            Some(content) => edits.put(path, writer.add(PreparedBlob::new(content.as_bytes()))?)?,
+            None => edits.remove(path)?,
+        }
+    }
+    writer.finish(Some(base), &edits)
+}
+
+/// `wooo/<app>/<env>/<verb>-<hash>`: the same wish always has the same branch, so that it is found and never opened
+/// twice.
+fn branch_name(intent: &Intent) -> Result<BranchName, Problem> {
+    let environment = intent.environment.as_ref().map_or("all", EnvironmentName::as_str);
+    let wish = format!("{intent:?}");
+    let hash = git::BlobId::of(wish.as_bytes()).to_string();
+    let name = format!("{}{}", branch_prefix(intent, environment), &hash[..8]);
+    name.parse().map_err(|error| from_git(&error))
+}
+
+fn branch_prefix(intent: &Intent, environment: &str) -> String {
+    format!("wooo/{}/{environment}/{}-", intent.app, intent.action.verb())
+}
+
+/// Makes the commit and puts the branch on it, taking over what an earlier run left. At most one branch per app,
+/// environment and kind stays: another wish of the same kind replaces the one before.
+fn propose(
+    place: &Place,
+    intent: &Intent,
+    request: &Request,
+    branch: &BranchName,
+    tip: CommitId,
+    tree: TreeId,
+    change: &Change,
+) -> Result<(CommitId, String), Attempt> {
+    let repository = &place.repository;
+    let environment = intent.environment.as_ref().map_or("all", EnvironmentName::as_str);
+    let mut adopted = None;
+    for (name, at) in repository.branches_with_prefix(&branch_prefix(intent, environment))? {
+        let ours = standing_of(place, at, tip)?;
+        match ours {
+            Standing::HandsOff(commit) => {
+                return Err(hands_off(&name, commit).into());
+            }
+            Standing::Merged if name != *branch => repository.delete_branch(&name, at)?,
+            Standing::Merged => adopted = Some((at, None)),
+            Standing::Ours(_) if name != *branch => repository.delete_branch(&name, at)?,
+            Standing::Ours(change_id) => {
+                let info = repository.commit_info(at)?;
+                if info.parents == [tip] && repository.tree(at)?.id() == tree {
+                    return Ok((at, change_id));
+                }
+                adopted = Some((at, Some(change_id)));
+            }
+        }
+    }
+    let standing = adopted.as_ref().map(|(at, _)| *at);
+    let change_id = adopted.and_then(|(_, id)| id).unwrap_or_else(|| new_change_id(request));
+    let trailers = trailers(intent.app.as_str(), environment, intent.action.verb(), request, &change_id, &change.diffs);
+    let text = git::message(&change.subject, &body(request, change), &trailers);
+    let commit = repository.commit(tree, &[tip], &signature(request), &text)?;
+    repository.update_branch(branch, commit, standing)?;
+    Ok((commit, change_id))
+}
+
+/// What an earlier branch of the same kind is.
+pub(super) enum Standing {
+    /// Its commit is part of the synced branch already.
+    Merged,
+    /// Exactly one commit of wooo's own, with this change id.
+    Ours(String),
+    /// A person has worked on it, with this commit.
+    HandsOff(CommitId),
+}
+
+pub(super) fn standing_of(place: &Place, at: CommitId, tip: CommitId) -> Result<Standing, git::Error> {
+    let repository = &place.repository;
+    if repository.is_ancestor(at, tip)? {
+        return Ok(Standing::Merged);
+    }
+    let info = repository.commit_info(at)?;
+    match (info.parents.as_slice(), info.trailers.get(Key::CHANGE_ID)) {
+        ([parent], Some(id)) if repository.is_ancestor(*parent, tip)? => Ok(Standing::Ours(id.to_owned())),
+        _ => Ok(Standing::HandsOff(at)),
+    }
+}
+
+/// A person's commit on a branch of wooo's means that wooo leaves it alone.
+pub(super) fn hands_off(branch: &BranchName, commit: CommitId) -> Problem {
+    let detail = format!("the branch `{branch}` holds commit {} that wooo did not make", commit.short());
+    Problem::new("change.hands_off", detail).hint(format!("merge it or delete it: `git branch -D {branch}`"))
+}
+
+/// Deletes the change's branch once its commit is part of the synced branch.
+fn clean_up_merged(place: &Place, branch: &BranchName, tip: CommitId) -> Result<(), git::Error> {
+    match place.repository.resolve(branch)? {
+        Some(at) if place.repository.is_ancestor(at, tip)? => place.repository.delete_branch(branch, at),
+        _ => Ok(()),
+    }
+}
+
+/// A new change's identity: a UUID of version 7 made of the request's time and chance.
+pub(super) fn new_change_id(request: &Request) -> String {
+    let seconds = u64::try_from(request.now.as_second()).unwrap_or(0);
+    let nanos = u32::try_from(request.now.subsec_nanosecond()).unwrap_or(0);
+    uuid::Uuid::new_v7(uuid::Timestamp::from_unix(uuid::NoContext, seconds, nanos)).to_string()
+}
+
+pub(super) fn signature(request: &Request) -> Signature {
+    let (name, email) = request.committer.clone();
+    Signature { name, email, when: request.now }
+}
+
+pub(super) fn trailers(
+    app: &str,
+    environment: &str,
+    verb: &str,
+    request: &Request,
+    change_id: &str,
+    diffs: &[EnvironmentDiff],
+) -> Trailers {
+    let mut trailers = Trailers::new()
+        .with(Key::APP, app)
+        .with(Key::ENV, environment)
+        .with(Key::ACTION, verb)
+        .with(Key::ACTOR, &request.actor)
+        .with(Key::CHANGE_ID, change_id);
+    for diff in diffs.iter().filter_map(|diff| diff.digest.as_ref()) {
+        trailers = trailers.with(Key::RENDER_DIGEST, diff);
+    }
+    trailers
+}
+
+/// How many differences a commit message lists.
+const MAX_LISTED: usize = 40;
+
+fn body(request: &Request, change: &Change) -> String {
+    let mut text = String::new();
+    if let Some(reason) = &request.reason {
+        text.push_str(reason.trim());
+        text.push_str("\n\n");
+    }
+    for diff in &change.diffs {
+        text.push_str(&format!("{}:\n", diff.environment));
+        for entry in diff.entries.iter().take(MAX_LISTED) {
+            let mark = if entry.risk == Risk::High { "! " } else { "" };
+            text.push_str(&format!("- {mark}{entry}\n"));
+        }
+        if diff.entries.len() > MAX_LISTED {
+            text.push_str(&format!("- and {} more\n", diff.entries.len() - MAX_LISTED));
+        }
+        text.push('\n');
+    }
+    for note in &change.notes {
+        text.push_str(&format!("{note}\n"));
+    }
+    text.trim_end().to_owned()
+}

@@ -1,0 +1,379 @@
+//! The fleet-wide change: everything that templates, overlays, settings or hand-edited specs mean now, rendered and
+//! committed, in few changes that are alike in what they risk.
+
+use std::collections::{BTreeMap, HashMap};
+
+use serde::Serialize;
+
+use super::batch::{Selection, Unit, render_each};
+use super::change::{self, Attempt, Options, Stage, Standing, retry, signature, trailers};
+use super::fleet::{Fleet, delivery_path, rendered_path};
+use super::place::Place;
+use super::routes::{self, Claim};
+use super::{Request, file_problems, from_git, rendering};
+use crate::domain::{Problem, Problems};
+use crate::files::{self, FileTree, Kind};
+use crate::git::{self, BlobId, BranchName, CommitId, GitTree, ObjectWriter, PreparedBlob, TreeEdits};
+use crate::render::diff::{self, Risk};
+use crate::render::{Record, Rendered};
+
+/// What a rerendering did.
+#[derive(Clone, Debug, Serialize)]
+pub struct Rerendered {
+    /// How far it came.
+    pub stage: Stage,
+    /// How many apps in how many environments were rendered.
+    pub rendered: usize,
+    /// The changes, least risk first.
+    pub changes: Vec<Group>,
+}
+
+/// One commit of a rerendering.
+#[derive(Clone, Debug, Serialize)]
+pub struct Group {
+    /// The highest risk among its differences; `None` if no object differs, only the record.
+    pub risk: Option<Risk>,
+    /// `<app> in <env>`, for each that differs.
+    pub members: Vec<String>,
+    /// A few of its differences.
+    pub examples: Vec<String>,
+    /// Its branch.
+    pub branch: String,
+    /// Its commit.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub commit: Option<String>,
+}
+
+/// Renders the selected apps again and commits what differs: one commit if it is merged at once, otherwise one for each
+/// class of risk. `done` is called after each app.
+///
+/// # Errors
+/// Everything that cannot be rendered: nothing is written then.
+pub fn run(
+    place: &Place,
+    selection: &Selection,
+    request: &Request,
+    options: Options,
+    mut done: impl FnMut(usize),
+) -> Result<Rerendered, Problems> {
+    retry(|| attempt(place, selection, request, options, &mut done))
+}
+
+/// A file of an app: its path, and its new content or `None` where it goes.
+type Prepared = (String, Option<PreparedBlob>);
+
+/// What one unit changes.
+struct Difference {
+    unit: Unit,
+    risk: Option<Risk>,
+    examples: Vec<String>,
+    edits: Vec<(String, Option<BlobId>)>,
+}
+
+fn attempt(
+    place: &Place,
+    selection: &Selection,
+    request: &Request,
+    options: Options,
+    done: &mut impl FnMut(usize),
+) -> Result<Rerendered, Attempt> {
+    let tip = place.tip()?;
+    let tree = place.repository.tree(tip)?;
+    let fleet = Fleet::open(&tree)?;
+    let units = selection.units(&fleet)?;
+    let total = units.len();
+    let mut writer = place.repository.writer();
+    let whole_fleet = selection.apps.is_empty() && selection.environments.is_empty();
+    let mut differences = render_all(&fleet, &tree, units, &mut writer, done)?;
+    if whole_fleet {
+        differences.extend(departed(&fleet, &tree)?);
+    }
+    let base = tree.id();
+    let groups = group(differences, options.merge);
+    let mut result = Rerendered { stage: Stage::Unchanged, rendered: total, changes: Vec::new() };
+    if groups.is_empty() {
+        return Ok(result);
+    }
+    result.stage = Stage::Planned;
+    if options.dry_run {
+        result.changes = groups.into_iter().map(|(_, members)| described(&members, String::new())).collect();
+        return Ok(result);
+    }
+    // Blobs first: the groups' trees are written on top of them.
+    writer.finish(Some(base), &TreeEdits::new())?;
+    for (class, members) in groups {
+        let mut edits = TreeEdits::new();
+        for (path, blob) in members.iter().flat_map(|member| &member.edits) {
+            match blob {
+                Some(blob) => edits.put(path, *blob)?,
+                None => edits.remove(path)?,
+            }
+        }
+        let new_tree = place.repository.writer().finish(Some(base), &edits)?;
+        let (branch, commit) = commit(place, request, class, &members, tip, new_tree)?;
+        let mut described = described(&members, branch.to_string());
+        described.commit = Some(commit.to_string());
+        result.stage = Stage::Proposed;
+        if options.merge {
+            place.repository.fast_forward(&place.base, commit, tip)?;
+            place.repository.delete_branch(&branch, commit)?;
+            result.stage = Stage::Merged;
+        }
+        result.changes.push(described);
+    }
+    Ok(result)
+}
+
+fn render_all(
+    fleet: &Fleet<'_>,
+    tree: &GitTree<'_>,
+    units: Vec<Unit>,
+    writer: &mut ObjectWriter<'_>,
+    done: &mut impl FnMut(usize),
+) -> Result<Vec<Difference>, Attempt> {
+    let renderer = fleet.renderer()?;
+    let total = units.len();
+    let mut claims = Claims { tree, changed: HashMap::new() };
+    let mut problems: Vec<Problem> = Vec::new();
+    let mut differences = Vec::new();
+    render_each::<_, Attempt>(
+        fleet,
+        &renderer,
+        units,
+        |unit, _, rendered| {
+            (prepare(unit, &rendered), rendered.digest.clone(), rendered.domain.clone(), rendered.objects)
+        },
+        |unit, result| {
+            done(total);
+            let (files, digest, domain, objects) = match result {
+                Ok(rendered) => rendered,
+                Err(found) => {
+                    problems.extend(found.into_vec());
+                    return Ok(());
+                }
+            };
+            let record = fleet.record(&unit.app, &unit.environment).unwrap_or_default();
+            if let Err(problem) = claims.move_host(&unit, record.as_ref(), domain.as_deref()) {
+                problems.push(problem);
+                return Ok(());
+            }
+            let mut edits = changed_files(tree, &unit, record.as_ref(), files, writer)?;
+            if edits.is_empty() {
+                return Ok(());
+            }
+            let entries = if record.as_ref().is_some_and(|record| record.digest == digest) {
+                Vec::new()
+            } else {
+                diff::compare(&rendering::objects(tree, &unit.app, &unit.environment, record.as_ref())?, &objects)
+            };
+            edits.shrink_to_fit();
+            let risk = (!entries.is_empty()).then(|| diff::highest_risk(&entries));
+            let examples = entries.iter().take(3).map(ToString::to_string).collect();
+            differences.push(Difference { unit, risk, examples, edits });
+            Ok(())
+        },
+    )?;
+    Problems::check(problems)?;
+    claims.settle(&mut differences, writer)?;
+    Ok(differences)
+}
+
+/// The files of a rendering, hashed and compressed: this is the costly part, and it runs on every core.
+fn prepare(unit: &Unit, rendered: &Rendered) -> Vec<Prepared> {
+    let folder = rendered_path(&unit.app, &unit.environment);
+    let mut files: Vec<Prepared> = rendered
+        .files
+        .iter()
+        .map(|file| (format!("{folder}/{}", file.name), Some(PreparedBlob::new(file.content.as_bytes()))))
+        .collect();
+    let delivery = PreparedBlob::new(rendered.delivery_file.as_bytes());
+    files.push((delivery_path(&unit.app, &unit.environment), Some(delivery)));
+    files
+}
+
+fn changed_files(
+    tree: &GitTree<'_>,
+    unit: &Unit,
+    record: Option<&Record>,
+    files: Vec<Prepared>,
+    writer: &mut ObjectWriter<'_>,
+) -> Result<Vec<(String, Option<BlobId>)>, Attempt> {
+    let folder = rendered_path(&unit.app, &unit.environment);
+    let mut edits: Vec<(String, Option<BlobId>)> = Vec::new();
+    for gone in record.iter().flat_map(|record| &record.files) {
+        let path = format!("{folder}/{gone}");
+        if !files.iter().any(|(known, _)| *known == path) && tree.entry_id(&path).map_err(file_problems)?.is_some() {
+            edits.push((path, None));
+        }
+    }
+    for (path, blob) in files {
+        let Some(blob) = blob else { continue };
+        let standing = tree.entry_id(&path).map_err(file_problems)?.and_then(|entry| entry.blob());
+        if standing != Some(blob.id()) {
+            edits.push((path, Some(writer.add(blob)?)));
+        }
+    }
+    Ok(edits)
+}
+
+/// Host claims as they become while apps are gone through.
+struct Claims<'a> {
+    tree: &'a GitTree<'a>,
+    changed: HashMap<String, Option<Claim>>,
+}
+
+impl Claims<'_> {
+    fn read(&self, host: &str) -> Result<Option<Claim>, Problem> {
+        match self.changed.get(host) {
+            Some(claim) => Ok(claim.clone()),
+            None => Claim::read(self.tree, host),
+        }
+    }
+
+    fn move_host(&mut self, unit: &Unit, record: Option<&Record>, new: Option<&str>) -> Result<(), Problem> {
+        let old = record.and_then(|record| record.host.as_deref());
+        let (app, environment) = (unit.app.as_str(), unit.environment.as_str());
+        if let Some(old) = old.filter(|old| Some(*old) != new)
+            && let Some(mut claim) = self.read(old)?.filter(|claim| claim.app == app)
+        {
+            claim.environments.retain(|name| name != environment);
+            self.changed.insert(old.to_owned(), (!claim.environments.is_empty()).then_some(claim));
+        }
+        let Some(new) = new else { return Ok(()) };
+        let mut claim = self.read(new)?.unwrap_or_else(|| Claim { app: app.to_owned(), environments: Vec::new() });
+        if claim.app != app {
+            let detail = format!("`{app}` wants the host `{new}`, which is taken by the app `{}`", claim.app);
+            return Err(Problem::new("route.taken", detail).field("domain"));
+        }
+        if !claim.environments.iter().any(|name| name == environment) {
+            claim.environments.push(environment.to_owned());
+            claim.environments.sort();
+            self.changed.insert(new.to_owned(), Some(claim));
+        }
+        Ok(())
+    }
+
+    /// Adds the claims that changed to the changes of the apps that hold them.
+    fn settle(self, differences: &mut Vec<Difference>, writer: &mut ObjectWriter<'_>) -> Result<(), Attempt> {
+        let mut changed: Vec<_> = self.changed.into_iter().collect();
+        changed.sort_by(|a, b| a.0.cmp(&b.0));
+        let owners: HashMap<String, usize> =
+            differences.iter().enumerate().map(|(at, difference)| (difference.unit.app.to_string(), at)).collect();
+        for (host, claim) in changed {
+            let owner = claim.as_ref().and_then(|claim| owners.get(&claim.app).copied());
+            let blob = claim.map(|claim| writer.add(PreparedBlob::new(claim.text().as_bytes()))).transpose()?;
+            let at = owner.or_else(|| (!differences.is_empty()).then_some(0));
+            if let Some(difference) = at.and_then(|at| differences.get_mut(at)) {
+                difference.edits.push((routes::path(&host), blob));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What is rendered for apps that are no longer there: a release file that a person deleted.
+fn departed(fleet: &Fleet<'_>, tree: &GitTree<'_>) -> Result<Vec<Difference>, Problems> {
+    let mut found = Vec::new();
+    for environment in fleet.settings.environments.keys() {
+        let entries = match tree.list(&format!("rendered/{environment}")) {
+            Ok(entries) => entries,
+            Err(files::Error::NotFound { .. }) => continue,
+            Err(error) => return Err(file_problems(error)),
+        };
+        for entry in entries.into_iter().filter(|entry| entry.kind == Kind::Directory) {
+            let Ok(app) = entry.name.parse() else { continue };
+            if fleet.release(&app, environment).is_ok_and(|release| release.is_some()) {
+                continue;
+            }
+            let record = fleet.record(&app, environment)?;
+            let before = rendering::objects(tree, &app, environment, record.as_ref())?;
+            let entries = diff::compare(&before, &[]);
+            let edits = rendering::departure(tree, &app, environment, record.as_ref())?
+                .into_iter()
+                .filter(|(path, _)| tree.entry_id(path).is_ok_and(|entry| entry.is_some()))
+                .map(|(path, content)| (path, content.map(|content| BlobId::of(content.as_bytes()))))
+                .collect::<Vec<_>>();
+            if !edits.is_empty() {
+                let examples = entries.iter().take(3).map(ToString::to_string).collect();
+                found.push(Difference {
+                    unit: Unit { app, environment: environment.clone() },
+                    risk: Some(Risk::High),
+                    examples,
+                    edits,
+                });
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// The differences by class of risk, or all in one class.
+fn group(differences: Vec<Difference>, as_one: bool) -> BTreeMap<&'static str, Vec<Difference>> {
+    let mut groups: BTreeMap<&'static str, Vec<Difference>> = BTreeMap::new();
+    for difference in differences {
+        let class = match difference.risk {
+            _ if as_one => "all",
+            None => "record",
+            Some(Risk::Low) => "low",
+            Some(Risk::Medium) => "medium",
+            Some(Risk::High) => "high",
+        };
+        groups.entry(class).or_default().push(difference);
+    }
+    groups
+}
+
+fn described(members: &[Difference], branch: String) -> Group {
+    Group {
+        risk: members.iter().filter_map(|member| member.risk).max(),
+        members: members.iter().map(|member| format!("{} in {}", member.unit.app, member.unit.environment)).collect(),
+        examples: members.iter().flat_map(|member| member.examples.iter().cloned()).take(5).collect(),
+        branch,
+        commit: None,
+    }
+}
+
+/// How many apps a commit message lists.
+const MAX_LISTED: usize = 50;
+
+fn commit(
+    place: &Place,
+    request: &Request,
+    class: &str,
+    members: &[Difference],
+    tip: CommitId,
+    tree: git::TreeId,
+) -> Result<(BranchName, CommitId), Attempt> {
+    let branch: BranchName = format!("wooo/fleet/{class}/rerender").parse().map_err(|error| from_git(&error))?;
+    let standing = place.repository.resolve(&branch)?;
+    let change_id = match standing.map(|at| change::standing_of(place, at, tip)).transpose()? {
+        Some(Standing::HandsOff(commit)) => return Err(change::hands_off(&branch, commit).into()),
+        Some(Standing::Ours(id)) => id,
+        Some(Standing::Merged) | None => change::new_change_id(request),
+    };
+    let subject = match members {
+        [one] => format!("Rerender {} in {}", one.unit.app, one.unit.environment),
+        many => format!("Rerender {} apps", many.len()),
+    };
+    let mut body = request.reason.as_ref().map(|reason| format!("{}\n\n", reason.trim())).unwrap_or_default();
+    for member in members.iter().take(MAX_LISTED) {
+        body.push_str(&format!(
+            "- {} in {}: {}\n",
+            member.unit.app,
+            member.unit.environment,
+            member.examples.first().map_or("the record", |example| example)
+        ));
+    }
+    if members.len() > MAX_LISTED {
+        body.push_str(&format!("- and {} more\n", members.len() - MAX_LISTED));
+    }
+    let trailers = trailers("fleet", class, "rerender", request, &change_id, &[]);
+    let commit = place.repository.commit(
+        tree,
+        &[tip],
+        &signature(request),
+        &git::message(&subject, body.trim_end(), &trailers),
+    )?;
+    place.repository.update_branch(&branch, commit, standing)?;
+    Ok((branch, commit))
+}

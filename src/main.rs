@@ -1,2 +1,5 @@
 //! The `wooo` program: everything is in the library.
-fn main() {}
+
+fn main() -> std::process::ExitCode {
+    wooo::cli::main()
+}

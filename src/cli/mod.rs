@@ -1,1 +1,66 @@
-//! x
+//! The command line: arguments in, words out.
+//!
+//! Owns the grammar of the commands, the clock and the identity of whoever types, and all terminal output. Decides
+//! nothing about a fleet: each verb hands its arguments to one operation and prints what came of it.
+
+mod args;
+mod output;
+mod progress;
+mod verbs;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use self::args::{Cli, Verb};
+use self::output::Printer;
+use crate::domain::Problems;
+
+/// Runs the program: exit code 0 if it did what was asked, 1 if it refused or failed, 2 if the command was not
+/// understood.
+#[must_use]
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let _ = tracing_subscriber::fmt()
+        .with_env_filter(tracing_subscriber::EnvFilter::try_from_env("WOOO_LOG").unwrap_or_else(|_| "warn".into()))
+        .with_writer(std::io::stderr)
+        .try_init();
+    let printer = Printer::new(cli.output, cli.color.color);
+    match run(cli.verb, &printer) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(problems) => {
+            printer.problems(problems.as_slice());
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// `Ok(false)` means that the verb did its work and the answer is no: drift was found, a check failed.
+fn run(verb: Verb, printer: &Printer) -> Result<bool, Problems> {
+    match verb {
+        Verb::Init(args) => verbs::init::run(args, printer),
+        Verb::Detect(args) => verbs::detect::run(&args, printer),
+        Verb::Render(args) => verbs::render::run(&args, printer),
+        Verb::Build(args) => verbs::build::run(&args, printer),
+        Verb::Validate(args) => verbs::check::validate(&args, printer),
+        Verb::Verify(args) => verbs::check::verify(&args, printer),
+        Verb::Diff(args) => verbs::diff::run(&args, printer),
+        Verb::Audit(args) => verbs::read::audit(&args, printer),
+        Verb::Status(args) => verbs::read::status(&args, printer),
+        Verb::Schema(args) => verbs::schema::run(&args, printer),
+        Verb::Completions(args) => verbs::schema::completions(&args, printer),
+        Verb::Rerender(args) => verbs::rerender::run(args, printer),
+        Verb::Onboard(args) => verbs::intent::onboard(args, printer),
+        Verb::Deploy(args) => verbs::intent::deploy(args, printer),
+        Verb::Configure(args) => verbs::intent::configure(args, printer),
+        Verb::Rollback(args) => verbs::intent::rollback(args, printer),
+        Verb::Restart(args) => verbs::intent::restart(args, printer),
+        Verb::Scale(args) => verbs::intent::scale(args, printer),
+        Verb::Resize(args) => verbs::intent::resize(args, printer),
+        Verb::Promote(args) => verbs::intent::promote(args, printer),
+        Verb::Hold(args) => verbs::intent::hold(args, printer),
+        Verb::Unhold(args) => verbs::intent::unhold(args, printer),
+        Verb::Offboard(args) => verbs::intent::offboard(args, printer),
+    }
+}

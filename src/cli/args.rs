@@ -1,0 +1,429 @@
+//! The grammar of the command line. The help texts here are the command reference.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use jiff::Timestamp;
+
+use crate::domain::app_spec::Replicas;
+use crate::domain::fleet::{Delivery, Provider};
+use crate::domain::{AppName, Cpu, EnvironmentName, Framework, ImageRef, Memory, PlanName};
+use crate::git::BranchName;
+
+/// From a short app spec to a reviewed commit on a fleet repository.
+///
+/// wooo renders everything that an app needs on Kubernetes and commits it to a Git repository that Argo CD or Flux
+/// syncs. It never applies anything to a cluster.
+#[derive(Debug, Parser)]
+#[command(name = "wooo", version, propagate_version = true, max_term_width = 100, color = clap::ColorChoice::Auto)]
+pub(super) struct Cli {
+    /// The form of the answer
+    #[arg(long, global = true, value_enum, default_value_t = Format::Text, env = "WOOO_OUTPUT")]
+    pub(super) output: Format,
+    #[command(flatten)]
+    pub(super) color: ColorArg,
+    #[command(subcommand)]
+    pub(super) verb: Verb,
+}
+
+#[derive(Args, Debug)]
+pub(super) struct ColorArg {
+    /// When to use colour
+    #[arg(long, global = true, value_enum, default_value_t = Color::Auto)]
+    pub(super) color: Color,
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+pub(super) enum Format {
+    Text,
+    Json,
+    Yaml,
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+pub(super) enum Color {
+    Auto,
+    Always,
+    Never,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Verb {
+    /// Make a new fleet repository
+    #[command(after_help = "Example:\n  wooo init fleet --url https://git.example.com/platform/fleet.git")]
+    Init(InitArgs),
+    /// Find an app's framework, port and health path in its source, with the evidence
+    #[command(after_help = "Examples:\n  wooo detect .\n  wooo detect ../shop --root apps/web --output json")]
+    Detect(DetectArgs),
+    /// Render a spec to standard output or a folder; no Git, no network
+    #[command(
+        after_help = "Examples:\n  wooo render wooo.yaml --env staging\n  wooo render wooo.yaml --env production --fleet ../fleet -o out"
+    )]
+    Render(RenderArgs),
+    /// Build a kustomization to standard output, as `kustomize build` does
+    #[command(after_help = "Example:\n  wooo build overlays/production")]
+    Build(BuildArgs),
+    /// Check a whole fleet: settings, specs, templates, overlays, hosts; every problem at once
+    #[command(after_help = "Example:\n  wooo validate ../fleet")]
+    Validate(CheckArgs),
+    /// Render every app again and compare byte by byte with what is committed
+    #[command(after_help = "Example:\n  wooo verify --fleet ../fleet --branch wooo/shop/production/deploy-1a2b3c4d")]
+    Verify(VerifyArgs),
+    /// Show what a branch changes, in words and with its risk
+    #[command(
+        after_help = "Examples:\n  wooo diff wooo/shop/production/deploy-1a2b3c4d\n  wooo diff wooo/shop/production/deploy-1a2b3c4d --raw"
+    )]
+    Diff(DiffArgs),
+    /// Show who did what, from Git alone
+    #[command(after_help = "Example:\n  wooo audit shop --fleet ../fleet --limit 20")]
+    Audit(AuditArgs),
+    /// Show what runs where, as the fleet says
+    #[command(after_help = "Example:\n  wooo status shop --fleet ../fleet")]
+    Status(StatusArgs),
+    /// Print the JSON Schema of the app spec, of a release file or of fleet.yaml
+    #[command(after_help = "Example:\n  wooo schema app > wooo.schema.json")]
+    Schema(SchemaArgs),
+    /// Print a completion script for a shell
+    #[command(after_help = "Example:\n  wooo completions bash > ~/.local/share/bash-completion/completions/wooo")]
+    Completions(CompletionsArgs),
+    /// Bring an app into an environment
+    #[command(after_help = "Example:\n  wooo onboard wooo.yaml --env staging --fleet ../fleet")]
+    Onboard(OnboardArgs),
+    /// Run another image
+    #[command(after_help = "Example:\n  wooo deploy shop registry.example/shop:1.5.0 --env staging --fleet ../fleet")]
+    Deploy(DeployArgs),
+    /// Change fields of an app's spec, in one environment or in all
+    #[command(
+        after_help = "Examples:\n  wooo configure shop --env staging --set env.TZ=Asia/Taipei --set port=8080\n  wooo configure shop --unset env.DEBUG"
+    )]
+    Configure(ConfigureArgs),
+    /// Go back to the release before, or to an earlier one, and hold the app there
+    #[command(
+        after_help = "Examples:\n  wooo rollback shop --env production\n  wooo rollback shop --env production --to 1.4.1 --reason 'checkout fails'"
+    )]
+    Rollback(RollbackArgs),
+    /// Replace an app's pods without changing what they run
+    #[command(after_help = "Example:\n  wooo restart shop --env production")]
+    Restart(AppArgs),
+    /// Run another number of pods
+    #[command(after_help = "Example:\n  wooo scale shop 4 --env production")]
+    Scale(ScaleArgs),
+    /// Give an app another plan, or memory and processor time of its own
+    #[command(
+        after_help = "Examples:\n  wooo resize shop --env production --plan advanced\n  wooo resize shop --env production --memory 1536Mi"
+    )]
+    Resize(ResizeArgs),
+    /// Bring here the release that runs in the environment before this one
+    #[command(after_help = "Example:\n  wooo promote shop --env production")]
+    Promote(AppArgs),
+    /// Pin an app where it is: nothing but `unhold` and `rollback` touches it
+    #[command(
+        after_help = "Example:\n  wooo hold shop --env production --reason 'sale until Sunday' --until 2026-11-30T00:00:00Z"
+    )]
+    Hold(HoldArgs),
+    /// Lift a hold
+    #[command(after_help = "Example:\n  wooo unhold shop --env production")]
+    Unhold(AppArgs),
+    /// Render apps again after templates, overlays, settings or specs changed
+    #[command(
+        after_help = "Examples:\n  wooo rerender --fleet ../fleet --dry-run\n  wooo rerender --app shop --env staging --merge"
+    )]
+    Rerender(RerenderArgs),
+    /// Take an app out of an environment, or out of the fleet
+    #[command(after_help = "Example:\n  wooo offboard shop --env staging")]
+    Offboard(OffboardArgs),
+}
+
+/// Where the fleet is.
+#[derive(Args, Clone, Debug)]
+pub(super) struct FleetArg {
+    /// The fleet repository: a work tree or a bare repository
+    #[arg(long, value_name = "DIR", env = "WOOO_FLEET", default_value = ".")]
+    pub(super) fleet: PathBuf,
+}
+
+/// Who asks, why, and how far to go.
+#[derive(Args, Clone, Debug)]
+pub(super) struct ChangeArgs {
+    #[command(flatten)]
+    pub(super) fleet: FleetArg,
+    /// Who asks; recorded in the commit [default: local:<your Git user name>]
+    #[arg(long, value_name = "WHO", env = "WOOO_ACTOR")]
+    pub(super) actor: Option<String>,
+    /// Why; recorded in the commit
+    #[arg(long, value_name = "TEXT")]
+    pub(super) reason: Option<String>,
+    /// Fast-forward the synced branch to the change at once
+    #[arg(long)]
+    pub(super) merge: bool,
+    /// Show what would change and write nothing
+    #[arg(long, conflicts_with = "merge")]
+    pub(super) dry_run: bool,
+}
+
+/// An app in an environment.
+#[derive(Args, Clone, Debug)]
+pub(super) struct AppArgs {
+    /// The app's name
+    pub(super) app: AppName,
+    /// The environment
+    #[arg(long = "env", value_name = "ENV")]
+    pub(super) environment: EnvironmentName,
+    #[command(flatten)]
+    pub(super) change: ChangeArgs,
+}
+
+#[derive(Args, Debug)]
+pub(super) struct InitArgs {
+    /// The folder of the new repository
+    pub(super) dir: PathBuf,
+    /// The URL under which Argo CD or Flux finds it
+    #[arg(long, default_value = "https://git.example.com/platform/fleet.git")]
+    pub(super) url: String,
+    /// The branch that is synced
+    #[arg(long, default_value = "main")]
+    pub(super) branch: BranchName,
+    /// Make a repository without a work tree
+    #[arg(long)]
+    pub(super) bare: bool,
+    /// The controller that syncs
+    #[arg(long, value_parser = word::<Delivery>, default_value = "flux")]
+    pub(super) delivery: Delivery,
+    /// Whose Kubernetes it is: k3s, eks, gke or aks
+    #[arg(long, value_parser = word::<Provider>, default_value = "k3s")]
+    pub(super) provider: Provider,
+    /// Who asks; recorded in the commit
+    #[arg(long, value_name = "WHO", env = "WOOO_ACTOR")]
+    pub(super) actor: Option<String>,
+}
+
+#[derive(Args, Debug)]
+pub(super) struct DetectArgs {
+    /// The folder with the app's source
+    #[arg(default_value = ".")]
+    pub(super) path: PathBuf,
+    /// The app's folder within it
+    #[arg(long, default_value = "")]
+    pub(super) root: String,
+    /// Take the framework as given and find the rest
+    #[arg(long, value_parser = word::<Framework>)]
+    pub(super) framework: Option<Framework>,
+}
+
+#[derive(Args, Debug)]
+pub(super) struct RenderArgs {
+    /// The app spec
+    pub(super) spec: PathBuf,
+    /// The environment
+    #[arg(long = "env", value_name = "ENV")]
+    pub(super) environment: EnvironmentName,
+    /// A fleet with settings, templates and overlays [default: those of a new fleet]
+    #[arg(long, value_name = "DIR", env = "WOOO_FLEET")]
+    pub(super) fleet: Option<PathBuf>,
+    /// Write one file per object into this folder
+    #[arg(short = 'o', long = "out", value_name = "DIR")]
+    pub(super) out: Option<PathBuf>,
+}
+
+#[derive(Args, Debug)]
+pub(super) struct BuildArgs {
+    /// The folder with the kustomization
+    pub(super) dir: PathBuf,
+}
+
+#[derive(Args, Debug)]
+pub(super) struct CheckArgs {
+    /// The fleet: a folder, or a bare repository
+    #[arg(value_name = "DIR", env = "WOOO_FLEET", default_value = ".")]
+    pub(super) fleet: PathBuf,
+}
+
+#[derive(Args, Debug)]
+pub(super) struct VerifyArgs {
+    #[command(flatten)]
+    pub(super) fleet: FleetArg,
+    /// The branch or full commit id to verify [default: the synced branch]
+    #[arg(long, value_name = "REV")]
+    pub(super) branch: Option<String>,
+}
+
+#[derive(Args, Debug)]
+pub(super) struct DiffArgs {
+    /// The branch or full commit id with the change
+    pub(super) rev: String,
+    /// What to compare with [default: the synced branch]
+    #[arg(long, value_name = "REV")]
+    pub(super) against: Option<String>,
+    /// Show the manifests line by line as well
+    #[arg(long)]
+    pub(super) raw: bool,
+    #[command(flatten)]
+    pub(super) fleet: FleetArg,
+}
+
+#[derive(Args, Debug)]
+pub(super) struct AuditArgs {
+    /// Only what touched this app
+    pub(super) app: Option<AppName>,
+    /// How many acts to show
+    #[arg(long, default_value_t = 50)]
+    pub(super) limit: usize,
+    #[command(flatten)]
+    pub(super) fleet: FleetArg,
+}
+
+#[derive(Args, Debug)]
+pub(super) struct StatusArgs {
+    /// Only these apps
+    pub(super) apps: Vec<AppName>,
+    /// Only this environment
+    #[arg(long = "env", value_name = "ENV")]
+    pub(super) environment: Vec<EnvironmentName>,
+    #[command(flatten)]
+    pub(super) fleet: FleetArg,
+}
+
+#[derive(Args, Debug)]
+pub(super) struct SchemaArgs {
+    /// Which schema
+    #[arg(value_enum)]
+    pub(super) what: Schema,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(super) enum Schema {
+    /// wooo.yaml and apps/<app>/app.yaml
+    App,
+    /// apps/<app>/<env>.yaml
+    Release,
+    /// fleet.yaml
+    Fleet,
+}
+
+#[derive(Args, Debug)]
+pub(super) struct CompletionsArgs {
+    /// The shell
+    #[arg(value_enum)]
+    pub(super) shell: clap_complete::Shell,
+}
+
+#[derive(Args, Debug)]
+pub(super) struct OnboardArgs {
+    /// The app spec
+    pub(super) spec: PathBuf,
+    /// The environment
+    #[arg(long = "env", value_name = "ENV")]
+    pub(super) environment: EnvironmentName,
+    #[command(flatten)]
+    pub(super) change: ChangeArgs,
+}
+
+#[derive(Args, Debug)]
+pub(super) struct DeployArgs {
+    /// The app's name
+    pub(super) app: AppName,
+    /// The image, with a tag or a digest
+    pub(super) image: ImageRef,
+    /// The environment
+    #[arg(long = "env", value_name = "ENV")]
+    pub(super) environment: EnvironmentName,
+    #[command(flatten)]
+    pub(super) change: ChangeArgs,
+}
+
+#[derive(Args, Debug)]
+pub(super) struct ConfigureArgs {
+    /// The app's name
+    pub(super) app: AppName,
+    /// Only in this environment [default: in the shared spec]
+    #[arg(long = "env", value_name = "ENV")]
+    pub(super) environment: Option<EnvironmentName>,
+    /// Set a field; `env.NAME` is a variable, everything else is YAML
+    #[arg(long, value_name = "FIELD=VALUE")]
+    pub(super) set: Vec<String>,
+    /// Remove a field
+    #[arg(long, value_name = "FIELD")]
+    pub(super) unset: Vec<String>,
+    #[command(flatten)]
+    pub(super) change: ChangeArgs,
+}
+
+#[derive(Args, Debug)]
+pub(super) struct RollbackArgs {
+    #[command(flatten)]
+    pub(super) app: AppArgs,
+    /// The release to go to: a commit of the app's history, or an image tag [default: the release before]
+    #[arg(long, value_name = "RELEASE")]
+    pub(super) to: Option<String>,
+}
+
+#[derive(Args, Debug)]
+pub(super) struct ScaleArgs {
+    /// The app's name
+    pub(super) app: AppName,
+    /// How many pods
+    pub(super) replicas: Replicas,
+    /// The environment
+    #[arg(long = "env", value_name = "ENV")]
+    pub(super) environment: EnvironmentName,
+    #[command(flatten)]
+    pub(super) change: ChangeArgs,
+}
+
+#[derive(Args, Debug)]
+pub(super) struct ResizeArgs {
+    #[command(flatten)]
+    pub(super) app: AppArgs,
+    /// Another plan
+    #[arg(long, conflicts_with_all = ["memory", "cpu"])]
+    pub(super) plan: Option<PlanName>,
+    /// The memory limit, for example 768Mi; the request keeps its proportion
+    #[arg(long)]
+    pub(super) memory: Option<Memory>,
+    /// The processor limit, for example 750m; the request keeps its proportion
+    #[arg(long)]
+    pub(super) cpu: Option<Cpu>,
+}
+
+#[derive(Args, Debug)]
+pub(super) struct HoldArgs {
+    #[command(flatten)]
+    pub(super) app: AppArgs,
+    /// Until when, for example 2026-11-30T00:00:00Z [default: until someone lifts it]
+    #[arg(long, value_name = "TIME")]
+    pub(super) until: Option<Timestamp>,
+}
+
+#[derive(Args, Debug)]
+pub(super) struct RerenderArgs {
+    /// Only this app; may be given several times
+    #[arg(long = "app", value_name = "APP")]
+    pub(super) apps: Vec<AppName>,
+    /// Only this environment; may be given several times
+    #[arg(long = "env", value_name = "ENV")]
+    pub(super) environments: Vec<EnvironmentName>,
+    #[command(flatten)]
+    pub(super) change: ChangeArgs,
+}
+
+#[derive(Args, Debug)]
+pub(super) struct OffboardArgs {
+    /// The app's name
+    pub(super) app: AppName,
+    /// Only out of this environment [default: out of all]
+    #[arg(long = "env", value_name = "ENV")]
+    pub(super) environment: Option<EnvironmentName>,
+    #[command(flatten)]
+    pub(super) change: ChangeArgs,
+}
+
+/// A word of one of the domain's closed lists; the error names them all.
+fn word<T>(text: &str) -> Result<T, String>
+where
+    T: std::str::FromStr + strum::IntoEnumIterator + std::fmt::Display,
+{
+    text.parse().map_err(|_| {
+        let known: Vec<String> = T::iter().map(|word| word.to_string()).collect();
+        format!("`{text}` is not one of {}", known.join(", "))
+    })
+}

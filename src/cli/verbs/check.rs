@@ -1,0 +1,60 @@
+//! `wooo validate` and `wooo verify`.
+
+use super::commit;
+use crate::cli::args::{CheckArgs, VerifyArgs};
+use crate::cli::output::Printer;
+use crate::cli::progress;
+use crate::domain::{Problem, Problems};
+use crate::files::DirectoryTree;
+use crate::operations::fleet::SETTINGS_FILE;
+use crate::operations::place::Place;
+use crate::operations::{validate as validation, verify as verification};
+
+pub(in crate::cli) fn validate(args: &CheckArgs, printer: &Printer) -> Result<bool, Problems> {
+    let bar = progress::bar("Validating");
+    let report = if args.fleet.join(SETTINGS_FILE).is_file() {
+        validation::run(&DirectoryTree::new(&args.fleet), || bar.inc(1))?
+    } else {
+        let place = Place::open(&args.fleet)?;
+        let tree =
+            place.repository.tree(place.tip()?).map_err(|error| Problem::new(error.code(), error.to_string()))?;
+        validation::run(&tree, || bar.inc(1))?
+    };
+    bar.finish_and_clear();
+    printer.answer(&report, |page| {
+        let verdict = match report.problems.len() {
+            0 => "no problems".to_owned(),
+            1 => "1 problem".to_owned(),
+            many => format!("{many} problems"),
+        };
+        page.line(format!("{} apps, {} renderings: {verdict}", report.apps, report.rendered));
+    });
+    if !report.problems.is_empty() {
+        printer.problems(&report.problems);
+    }
+    Ok(report.problems.is_empty())
+}
+
+pub(in crate::cli) fn verify(args: &VerifyArgs, printer: &Printer) -> Result<bool, Problems> {
+    let place = Place::open(&args.fleet.fleet)?;
+    let id = commit(&place, args.branch.as_deref())?;
+    let tree = place.repository.tree(id).map_err(|error| Problem::new(error.code(), error.to_string()))?;
+    let bar = progress::bar("Verifying");
+    let report = verification::run(&tree, || bar.inc(1))?;
+    bar.finish_and_clear();
+    printer.answer(&report, |page| {
+        if report.is_clean() {
+            page.line(format!("commit {}: {} renderings, every byte as it should be", id.short(), report.rendered));
+            return;
+        }
+        page.heading(format!("commit {}: {} files differ", id.short(), report.findings.len()));
+        for finding in &report.findings {
+            page.line(format!("  {:<10} {}", finding.drift.to_string(), finding.path));
+        }
+        page.line("`wooo rerender` writes what the specs say");
+    });
+    if !report.problems.is_empty() {
+        printer.problems(&report.problems);
+    }
+    Ok(report.is_clean())
+}

@@ -1,0 +1,30 @@
+//! `wooo diff`.
+
+use super::commit;
+use crate::cli::args::DiffArgs;
+use crate::cli::output::Printer;
+use crate::domain::{Problem, Problems};
+use crate::operations::compare;
+use crate::operations::place::Place;
+
+pub(in crate::cli) fn run(args: &DiffArgs, printer: &Printer) -> Result<bool, Problems> {
+    let place = Place::open(&args.fleet.fleet)?;
+    let tree = |rev| {
+        let id = commit(&place, rev)?;
+        place.repository.tree(id).map_err(|error| Problems::from(Problem::new(error.code(), error.to_string())))
+    };
+    let diffs = compare::run(&tree(args.against.as_deref())?, &tree(Some(&args.rev))?)?;
+    printer.answer(&diffs, |page| {
+        if diffs.is_empty() {
+            page.line("nothing that runs differs");
+        }
+        for diff in &diffs {
+            page.heading(format!("{} in {}", diff.app, diff.environment));
+            page.entries(&diff.entries);
+            if args.raw {
+                page.line(diff.text.trim_end());
+            }
+        }
+    });
+    Ok(true)
+}

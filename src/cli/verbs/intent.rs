@@ -1,0 +1,133 @@
+//! The verbs that change one app.
+
+use super::{change_request, read_text};
+use crate::cli::args::{
+    AppArgs, ChangeArgs, ConfigureArgs, DeployArgs, HoldArgs, OffboardArgs, OnboardArgs, ResizeArgs, RollbackArgs,
+    ScaleArgs,
+};
+use crate::cli::output::{Page, Printer};
+use crate::detect;
+use crate::domain::intent::Size;
+use crate::domain::{Action, AppName, AppSpec, Document, EnvironmentName, Intent, Problem, Problems};
+use crate::files::DirectoryTree;
+use crate::operations::change::{self, Change, Stage};
+use crate::operations::place::Place;
+use crate::yaml;
+
+pub(in crate::cli) fn onboard(args: OnboardArgs, printer: &Printer) -> Result<bool, Problems> {
+    let file = args.spec.display().to_string();
+    let mut text = read_text(&args.spec)?;
+    let spec = AppSpec::parse(&Document { file: &file, text: &text })?;
+    if spec.framework.is_none() {
+        // What detection finds is written into the spec: it must not change because the source did.
+        let folder = args
+            .spec
+            .parent()
+            .filter(|folder| !folder.as_os_str().is_empty())
+            .map_or(".".into(), std::path::Path::to_path_buf);
+        let found = detect::detect(&DirectoryTree::new(folder), "").map_err(Problem::from)?;
+        let value = serde_json::to_value(found.framework).unwrap_or_default();
+        text = yaml::set(&text, &["framework"], Some(&value))
+            .map_err(|error| Problem::new("spec.syntax", error.to_string()))?;
+    }
+    act(printer, &args.change, spec.name, Some(args.environment), Action::Onboard { spec: text, file })
+}
+
+pub(in crate::cli) fn deploy(args: DeployArgs, printer: &Printer) -> Result<bool, Problems> {
+    act(printer, &args.change, args.app, Some(args.environment), Action::Deploy { image: args.image })
+}
+
+pub(in crate::cli) fn configure(args: ConfigureArgs, printer: &Printer) -> Result<bool, Problems> {
+    let mut fields = Vec::new();
+    for assignment in &args.set {
+        let Some((field, value)) = assignment.split_once('=') else {
+            let problem = Problem::new("configure.field", format!("`{assignment}` sets nothing"));
+            return Err(problem.hint("write it as FIELD=VALUE").into());
+        };
+        fields.push((field.to_owned(), Some(value.to_owned())));
+    }
+    fields.extend(args.unset.iter().map(|field| (field.clone(), None)));
+    act(printer, &args.change, args.app, args.environment, Action::Configure { fields })
+}
+
+pub(in crate::cli) fn rollback(args: RollbackArgs, printer: &Printer) -> Result<bool, Problems> {
+    app(printer, args.app, Action::Rollback { to: args.to })
+}
+
+pub(in crate::cli) fn restart(args: AppArgs, printer: &Printer) -> Result<bool, Problems> {
+    app(printer, args, Action::Restart)
+}
+
+pub(in crate::cli) fn scale(args: ScaleArgs, printer: &Printer) -> Result<bool, Problems> {
+    act(printer, &args.change, args.app, Some(args.environment), Action::Scale { replicas: args.replicas })
+}
+
+pub(in crate::cli) fn resize(args: ResizeArgs, printer: &Printer) -> Result<bool, Problems> {
+    let size = Size { plan: args.plan, memory: args.memory, cpu: args.cpu };
+    app(printer, args.app, Action::Resize(size))
+}
+
+pub(in crate::cli) fn promote(args: AppArgs, printer: &Printer) -> Result<bool, Problems> {
+    app(printer, args, Action::Promote)
+}
+
+pub(in crate::cli) fn hold(args: HoldArgs, printer: &Printer) -> Result<bool, Problems> {
+    let reason = args.app.change.reason.clone().unwrap_or_default();
+    app(printer, args.app, Action::Hold { reason, until: args.until })
+}
+
+pub(in crate::cli) fn unhold(args: AppArgs, printer: &Printer) -> Result<bool, Problems> {
+    app(printer, args, Action::Unhold)
+}
+
+pub(in crate::cli) fn offboard(args: OffboardArgs, printer: &Printer) -> Result<bool, Problems> {
+    act(printer, &args.change, args.app, args.environment, Action::Offboard)
+}
+
+fn app(printer: &Printer, args: AppArgs, action: Action) -> Result<bool, Problems> {
+    act(printer, &args.change, args.app, Some(args.environment), action)
+}
+
+fn act(
+    printer: &Printer,
+    args: &ChangeArgs,
+    app: AppName,
+    environment: Option<EnvironmentName>,
+    action: Action,
+) -> Result<bool, Problems> {
+    let place = Place::open(&args.fleet.fleet)?;
+    let (request, options) = change_request(args, &place);
+    let change = change::run(&place, &Intent { app, environment, action }, &request, options)?;
+    printer.answer(&change, |page| tell(page, &place, args, &change));
+    Ok(true)
+}
+
+fn tell(page: &mut Page, place: &Place, args: &ChangeArgs, change: &Change) {
+    page.heading(&change.subject);
+    if change.stage == Stage::Unchanged {
+        page.line("nothing to change: the fleet says so already");
+        return;
+    }
+    for diff in &change.diffs {
+        page.line(format!("{}:", diff.environment));
+        if diff.entries.is_empty() {
+            page.line("  nothing that runs differs");
+        }
+        page.entries(&diff.entries);
+    }
+    for note in &change.notes {
+        page.line(format!("note: {note}"));
+    }
+    let branch = change.branch.as_deref().unwrap_or_default();
+    let commit = change.commit.as_deref().and_then(|commit| commit.get(..10)).unwrap_or_default();
+    match change.stage {
+        Stage::Planned => page.line(format!("dry run: nothing was written; it would be one commit on {branch}")),
+        Stage::Merged => page.line(format!("merged into {} as {commit}", place.base)),
+        Stage::Proposed | Stage::Unchanged => {
+            page.line(format!("commit {commit} on branch {branch}"));
+            let folder = args.fleet.fleet.display();
+            page.line(format!("next: review it with `wooo diff {branch} --fleet {folder} --raw`, then push the branch and open a merge request,"));
+            page.line("      or run the same command with --merge".to_owned());
+        }
+    }
+}

@@ -56,7 +56,7 @@ pub fn run(before: &GitTree<'_>, after: &GitTree<'_>) -> Result<Vec<AppDiff>, Pr
         let (old, new) = (objects(&old)?, objects(&new)?);
         let entries = diff::compare(&old, &new);
         let written = |objects: &[serde_json::Value]| yaml::write_all(objects).unwrap_or_default();
-        let text = similar::TextDiff::from_lines(&written(&old), &written(&new))
+        let text = similar::TextDiff::from_lines(written(&old), written(&new))
             .unified_diff()
             .header(&format!("a/{folder}"), &format!("b/{folder}"))
             .to_string();

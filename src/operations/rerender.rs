@@ -96,7 +96,7 @@ fn attempt(
     }
     result.stage = Stage::Planned;
     if options.dry_run {
-        result.changes = groups.into_iter().map(|(_, members)| described(&members, String::new())).collect();
+        result.changes = groups.into_values().map(|members| described(&members, String::new())).collect();
         return Ok(result);
     }
     // Blobs first: the groups' trees are written on top of them.
@@ -254,7 +254,7 @@ impl Claims<'_> {
     }
 
     /// Adds the claims that changed to the changes of the apps that hold them.
-    fn settle(self, differences: &mut Vec<Difference>, writer: &mut ObjectWriter<'_>) -> Result<(), Attempt> {
+    fn settle(self, differences: &mut [Difference], writer: &mut ObjectWriter<'_>) -> Result<(), Attempt> {
         let mut changed: Vec<_> = self.changed.into_iter().collect();
         changed.sort_by(|a, b| a.0.cmp(&b.0));
         let owners: HashMap<String, usize> =

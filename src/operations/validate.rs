@@ -41,7 +41,7 @@ pub fn run(tree: &dyn FileTree, mut done: impl FnMut()) -> Result<Report, Proble
             (Ok(Some(_)), Ok(found)) => units.extend(found),
             // An app without any environment is a spec in waiting, not a fault.
             (Ok(Some(_)), Err(found)) => {
-                problems.extend(found.into_vec().into_iter().filter(|problem| problem.code != "app.not_found"))
+                problems.extend(found.into_vec().into_iter().filter(|problem| problem.code != "app.not_found"));
             }
         }
     }

@@ -8,12 +8,12 @@ use minijinja::value::{Serde, Value as Context};
 use serde::Serialize;
 
 use super::digest;
-use crate::domain::app_spec::{Autoscale, Worker};
+use crate::domain::app_spec::{Autoscale, Port, Worker};
 use crate::domain::fleet::{
     Cluster, DnsPrefix, Environment, FleetSettings, Gateway, Ingress, Monitoring, Plan, Repository,
 };
 use crate::domain::release::Resources;
-use crate::domain::{App, EnvironmentName, Framework, Problem, VariableName, app_spec::EnvValue};
+use crate::domain::{App, EnvironmentName, Framework, Problem, UrlPath, VariableName, app_spec::EnvValue};
 
 /// The top-level names of a template's context.
 #[derive(Serialize)]
@@ -238,18 +238,15 @@ impl<'a> Subject<'a> {
                 version_label: spec.image.as_ref().map(|image| label_value(image.version())).unwrap_or_default(),
                 domain: self.domain.as_deref(),
                 allowed_hosts: self.domain.as_deref().unwrap_or("*"),
-                port: spec.port.map_or(self.framework.default_port(), |port| port.get()),
+                port: spec.port.map_or(self.framework.default_port(), Port::get),
                 replicas: spec.min_replicas(),
                 autoscale: spec.autoscale,
                 env: &spec.env,
                 secrets: &spec.secrets,
                 command: &spec.command,
                 workers: &spec.workers,
-                health_path: spec
-                    .health_path
-                    .as_ref()
-                    .map_or(self.framework.default_health_path(), |path| path.as_str()),
-                metrics_path: spec.metrics_path.as_ref().map(|path| path.as_str()),
+                health_path: spec.health_path.as_ref().map_or(self.framework.default_health_path(), UrlPath::as_str),
+                metrics_path: spec.metrics_path.as_ref().map(UrlPath::as_str),
                 egress: !egress.is_empty(),
                 egress_summary: egress.join(", "),
                 egress_ports,

@@ -151,10 +151,10 @@ fn merge(base: &Context, over: &Context) -> Result<Context, Error> {
 
 /// Prints a value as JSON on one line. Only what a macro of a template has already printed goes out as it is.
 fn print_value(output: &mut Output<'_>, _: &mut State<'_, '_>, value: &Context) -> Result<(), Error> {
-    if value.is_safe() {
-        if let Some(text) = value.as_str() {
-            return output.write_str(text).map_err(Error::from);
-        }
+    if value.is_safe()
+        && let Some(text) = value.as_str()
+    {
+        return output.write_str(text).map_err(Error::from);
     }
     let mut json = Vec::with_capacity(64);
     let mut serializer = serde_json::Serializer::with_formatter(&mut json, YamlSafe);

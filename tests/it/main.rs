@@ -1,5 +1,7 @@
 //! The integration tests: one binary that mirrors `src`.
 
+#![expect(clippy::expect_used, clippy::panic, reason = "a test fails by panicking, in its helpers too")]
+
 mod detect;
 mod git;
 mod render;

@@ -127,7 +127,7 @@ fn tell(page: &mut Page, place: &Place, args: &ChangeArgs, change: &Change) {
             page.line(format!("commit {commit} on branch {branch}"));
             let folder = args.fleet.fleet.display();
             page.line(format!("next: review it with `wooo diff {branch} --fleet {folder} --raw`, then push the branch and open a merge request,"));
-            page.line("      or run the same command with --merge".to_owned());
+            page.line("      or run the same command with --merge");
         }
     }
 }

@@ -133,11 +133,11 @@ mod tests {
         let web = json!({"to": [{"ipBlock": {"cidr": "0.0.0.0/0"}}], "ports": [{"port": 443, "protocol": "TCP"}]});
         let (closed, open) = (policy(json!([dns])), policy(json!([dns, web])));
         assert_eq!(
-            summaries(&[closed.clone()], &[open.clone()]),
+            summaries(std::slice::from_ref(&closed), std::slice::from_ref(&open)),
             ["NetworkPolicy a: egress to 0.0.0.0/0 on TCP 443 opened [high]"]
         );
         assert_eq!(
-            summaries(&[open.clone()], &[closed]),
+            summaries(std::slice::from_ref(&open), &[closed]),
             ["NetworkPolicy a: egress to 0.0.0.0/0 on TCP 443 closed [medium]"]
         );
         assert_eq!(summaries(&[open], &[]), ["NetworkPolicy a: removed [high]"]);

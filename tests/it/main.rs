@@ -1,6 +1,6 @@
 //! The integration tests: one binary that mirrors `src`.
 
-#![expect(clippy::expect_used, clippy::panic, reason = "a test fails by panicking, in its helpers too")]
+#![expect(clippy::expect_used, reason = "a test fails by panicking, in its helpers too")]
 
 mod detect;
 mod git;

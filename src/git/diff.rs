@@ -43,36 +43,47 @@ impl Repository {
         after: Option<Sha1>,
         changes: &mut Vec<FileChange>,
     ) -> Result<(), Error> {
-        if before == after {
-            return Ok(());
-        }
-        let read = |id: Option<Sha1>| id.map(|id| self.raw_tree(id)).transpose().map(Option::unwrap_or_default);
-        let (before, after) = (read(before)?, read(after)?);
-        let (mut old, mut new) = (before.entries().peekable(), after.entries().peekable());
-        loop {
-            // Both sides are in Git's order, in which a file and a folder of one name are two different things.
-            let side = match (old.peek(), new.peek()) {
-                (None, None) => return Ok(()),
-                (Some(_), None) => Ordering::Less,
-                (None, Some(_)) => Ordering::Greater,
-                (Some((a, x)), Some((b, y))) => order(a, x.mode == Mode::Folder, b, y.mode == Mode::Folder),
-            };
-            let old = if side.is_le() { old.next() } else { None };
-            let new = if side.is_ge() { new.next() } else { None };
-            let Some((name, _)) = old.or(new) else { return Ok(()) };
-            let (old, new) = (old.map(|(_, entry)| entry), new.map(|(_, entry)| entry));
-            if old == new {
-                continue;
-            }
-            let path = joined(folder, name)?;
+        for (name, old, new) in self.differing(before, after)? {
+            let path = joined(folder, &name)?;
             if old.or(new).is_some_and(|entry| entry.mode == Mode::Folder) {
                 self.compare(&path, folder_id(old), folder_id(new), changes)?;
             } else {
                 changes.push(FileChange { path, before: old.map(EntryId::new), after: new.map(EntryId::new) });
             }
         }
+        Ok(())
+    }
+
+    /// The entries that differ between two folders, with what stands for them on each side. A file and a folder of one
+    /// name are two entries.
+    pub(super) fn differing(&self, before: Option<Sha1>, after: Option<Sha1>) -> Result<Vec<Difference>, Error> {
+        let mut differences = Vec::new();
+        if before == after {
+            return Ok(differences);
+        }
+        let read = |id: Option<Sha1>| id.map(|id| self.raw_tree(id)).transpose().map(Option::unwrap_or_default);
+        let (before, after) = (read(before)?, read(after)?);
+        let (mut old, mut new) = (before.entries().peekable(), after.entries().peekable());
+        loop {
+            let side = match (old.peek(), new.peek()) {
+                (None, None) => return Ok(differences),
+                (Some(_), None) => Ordering::Less,
+                (None, Some(_)) => Ordering::Greater,
+                (Some((a, x)), Some((b, y))) => order(a, x.mode == Mode::Folder, b, y.mode == Mode::Folder),
+            };
+            let old = if side.is_le() { old.next() } else { None };
+            let new = if side.is_ge() { new.next() } else { None };
+            let Some((name, _)) = old.or(new) else { return Ok(differences) };
+            let (old, new) = (old.map(|(_, entry)| entry), new.map(|(_, entry)| entry));
+            if old != new {
+                differences.push((name.to_owned(), old, new));
+            }
+        }
     }
 }
+
+/// A name, what it stood for, and what it stands for.
+pub(super) type Difference = (Vec<u8>, Option<Entry>, Option<Entry>);
 
 fn folder_id(entry: Option<Entry>) -> Option<Sha1> {
     entry.map(|entry| entry.id)

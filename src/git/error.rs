@@ -3,7 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
-use super::{BranchName, CommitId, RefName};
+use super::{CommitId, RefName, UrlError};
 
 /// Why a Git operation did not happen.
 ///
@@ -99,10 +99,10 @@ pub enum Error {
         by: String,
     },
     /// The new commit does not build on the branch.
-    #[error("`{branch}` cannot be fast-forwarded to {}: {} is not an ancestor of it", .to.short(), .from.short())]
+    #[error("`{name}` cannot be fast-forwarded to {}: {} is not an ancestor of it", .to.short(), .from.short())]
     NotFastForward {
-        /// The branch.
-        branch: BranchName,
+        /// The branch, or other ref.
+        name: RefName,
         /// Where it stands.
         from: CommitId,
         /// Where it was to go.
@@ -119,6 +119,57 @@ pub enum Error {
     IndexLocked {
         /// The lock file.
         lock: PathBuf,
+    },
+    /// A text is not the address of a repository, or of one that may not be called.
+    #[error(transparent)]
+    Url(#[from] UrlError),
+    /// The host has no address that may be connected to.
+    #[error("`{host}` is not a host of the public internet, and the operator has not allowed it")]
+    HostNotAllowed {
+        /// The host.
+        host: String,
+    },
+    /// The server sends us to another host, where we do not go: our credential is not meant for it.
+    #[error("`{host}` redirects to somewhere else; use the address that it redirects to")]
+    Redirect {
+        /// The host that was called.
+        host: String,
+    },
+    /// The remote sends more than is accepted.
+    #[error("the repository is too large: more than {limit}")]
+    TooLarge {
+        /// The limit with its unit.
+        limit: String,
+    },
+    /// The remote takes longer than is waited for.
+    #[error("the repository was not transferred within {seconds} seconds")]
+    Timeout {
+        /// The limit.
+        seconds: u64,
+    },
+    /// The remote does not let us in, or has no such repository; it does not say which.
+    #[error(
+        "`{host}` does not give access to this repository; check that it exists and that the credential may use it"
+    )]
+    Auth {
+        /// The host.
+        host: String,
+    },
+    /// The remote's rules forbid the push: branch protection, a hook, its settings. Trying again changes nothing.
+    #[error("the remote refuses to move `{name}`: {reason}")]
+    Rejected {
+        /// The ref.
+        name: RefName,
+        /// What the remote says, on one line.
+        reason: String,
+    },
+    /// The remote does not answer, or not as a Git server does. Trying again later may help.
+    #[error("`{host}` cannot be reached: {reason}")]
+    Unreachable {
+        /// The host.
+        host: String,
+        /// What happened, on one line.
+        reason: String,
     },
     /// A file of the repository cannot be read or written.
     #[error("`{}`: {source}", .path.display())]
@@ -156,6 +207,14 @@ impl Error {
             Self::NotFastForward { .. } => "git.not_fast_forward",
             Self::LocalChanges { .. } => "git.local_changes",
             Self::IndexLocked { .. } => "git.index_locked",
+            Self::Url(error) => error.code(),
+            Self::HostNotAllowed { .. } => "git.host_not_allowed",
+            Self::Redirect { .. } => "git.redirect",
+            Self::TooLarge { .. } => "git.too_large",
+            Self::Timeout { .. } => "git.timeout",
+            Self::Auth { .. } => "git.auth",
+            Self::Rejected { .. } => "git.rejected",
+            Self::Unreachable { .. } => "git.unreachable",
             Self::Io { .. } => "git.io",
             Self::Git(_) => "git.failed",
         }

@@ -32,7 +32,7 @@ impl Repository {
         if let Some(from) = expected
             && !self.is_ancestor(from, to)?
         {
-            return Err(Error::NotFastForward { branch: branch.clone(), from, to });
+            return Err(Error::NotFastForward { name: branch.to_ref(), from, to });
         }
         match self.work_tree() {
             Some(work_tree) if self.head_branch()?.as_ref() == Some(branch) => {

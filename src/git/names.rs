@@ -122,7 +122,7 @@ impl Sha1 {
         Ok(git2::Oid::from_bytes(&self.0)?)
     }
 
-    fn parse(text: &str) -> Option<Self> {
+    pub(super) fn parse(text: &str) -> Option<Self> {
         let digits = text.as_bytes();
         let mut bytes = [0; 20];
         if digits.len() != 2 * bytes.len() {

@@ -92,6 +92,28 @@ impl PackWriter {
     }
 }
 
+/// Writes a pack of `count` objects to a stream, for a remote to index.
+pub(super) fn stream(
+    stream: &mut impl Write,
+    count: usize,
+    objects: impl Iterator<Item = Result<Prepared, Error>>,
+) -> Result<(), Error> {
+    let mut context = digest::Context::new(&SHA1_FOR_LEGACY_USE_ONLY);
+    let mut write = |bytes: &[u8]| {
+        context.update(bytes);
+        stream.write_all(bytes).map_err(Error::io(std::env::temp_dir()))
+    };
+    write(&header(u32::try_from(count).unwrap_or(u32::MAX)))?;
+    for object in objects {
+        let object = object?;
+        let mut head = [0; 10];
+        write(entry_header(&object, &mut head))?;
+        write(&object.deflated)?;
+    }
+    let checksum = sha1(&context.finish());
+    stream.write_all(&checksum.0).map_err(Error::io(std::env::temp_dir()))
+}
+
 fn header(count: u32) -> [u8; HEADER_LENGTH as usize] {
     let mut header = *b"PACK\0\0\0\x02\0\0\0\0";
     if let Some(field) = header.last_chunk_mut() {

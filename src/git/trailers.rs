@@ -116,7 +116,7 @@ impl Trailers {
 /// A whole commit message: a subject of one line and at most 72 characters, a body that may be empty, and trailers.
 #[must_use]
 pub fn message(subject: &str, body: &str, trailers: &Trailers) -> String {
-    let mut text = shortened(&one_line(subject));
+    let mut text = shortened(&quoted(&one_line(subject)));
     text.push('\n');
     let body: Vec<String> = body.trim_end().lines().skip_while(|line| line.trim().is_empty()).map(quoted).collect();
     if !body.is_empty() {
@@ -153,7 +153,7 @@ fn shortened(subject: &str) -> String {
     format!("{}…", kept.trim_end())
 }
 
-/// A line of a body, quoted if Git or wooo would take it for more than text: `---` ends the message for
+/// A line of a message, quoted if Git or wooo would take it for more than text: `---` ends the message for
 /// `git interpret-trailers`, and a key of ours could be read back as if we had written it.
 fn quoted(line: &str) -> String {
     let line: String = line.chars().filter(|c| *c == '\t' || !c.is_control()).collect();
@@ -242,6 +242,12 @@ mod tests {
             assert_eq!(read.all(Key::ACTOR).count(), 0, "{text}");
             assert_eq!(Trailers::parse(&message(forged, body, &Trailers::new())).get(Key::ACTOR), None);
         }
+    }
+
+    #[test]
+    fn a_subject_is_no_divider() {
+        let trailers = Trailers::new().with(Key::APP, "shop");
+        assert_eq!(Trailers::parse(&message("---", "", &trailers)), trailers);
     }
 
     #[test]

@@ -161,7 +161,7 @@ fn kind(mode: Mode) -> Kind {
     }
 }
 
-/// The segments of a path to be read, by the rules of [`files`](crate::files). A hostile tree may hold entries named
+/// The segments of a path to be read, by the rules of [`files`]. A hostile tree may hold entries named
 /// `..` or `.git`; the former cannot be asked for, and reading the latter reaches nothing but its bytes in this tree.
 fn segments(path: &str) -> Result<impl Iterator<Item = &str>, files::Error> {
     let is_fault = |segment: &str| matches!(segment, "" | "." | "..") || segment.contains(['\\', '\0']);

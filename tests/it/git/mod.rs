@@ -7,8 +7,10 @@
 
 mod commits;
 mod edits;
+pub(crate) mod http_server;
 mod names;
 mod records;
+mod remotes;
 mod trees;
 mod work_trees;
 

@@ -6,6 +6,10 @@ use super::names::Sha1;
 use super::raw_tree::{Entry, Mode, order};
 use super::{EntryId, Error, Repository, TreeId};
 
+/// Folders within folders beyond which a tree is not followed. It would be made to exhaust the stack, not to be read.
+pub(super) const MAX_DEPTH: usize = 256;
+pub(super) const TOO_DEEP: &str = "it has too many folders";
+
 /// A file (or link, or submodule) that differs between two trees.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct FileChange {
@@ -22,7 +26,8 @@ impl Repository {
     /// place of a folder counts as one that is new and as many that are gone.
     ///
     /// # Errors
-    /// [`Error::NoObject`] if a tree is missing, [`Error::Path`] for a changed name that is not UTF-8.
+    /// [`Error::NoObject`] if a tree is missing, [`Error::Path`] for a changed name that is not UTF-8, or for more than
+    /// 256 folders within each other.
     pub fn changes(&self, before: Option<TreeId>, after: TreeId) -> Result<Vec<FileChange>, Error> {
         let mut changes = Vec::new();
         let folder = |id| Some(Entry { mode: Mode::Folder, id });
@@ -43,6 +48,9 @@ impl Repository {
         after: Option<Sha1>,
         changes: &mut Vec<FileChange>,
     ) -> Result<(), Error> {
+        if folder.matches('/').count() > MAX_DEPTH {
+            return Err(Error::Path { path: folder.to_owned(), reason: TOO_DEEP });
+        }
         for (name, old, new) in self.differing(before, after)? {
             let path = joined(folder, &name)?;
             if old.or(new).is_some_and(|entry| entry.mode == Mode::Folder) {

@@ -15,6 +15,9 @@ use super::{BranchName, CommitId, Error, GitTree, TreeId, loose};
 /// Raw trees that are kept in memory. The three big folders of a fleet of ten thousand apps take 1.5 MB.
 const CACHE_BYTES: usize = 32 * 1024 * 1024;
 
+/// The list of names in one folder may be so long: some 800,000 of them.
+const MAX_TREE: usize = 32 * 1024 * 1024;
+
 /// A Git repository, bare or with a work tree.
 ///
 /// One handle serves one thread at a time; opening another takes a fraction of a millisecond. Nothing here reads
@@ -227,6 +230,10 @@ impl Repository {
             return Ok(Rc::clone(tree));
         }
         let odb = self.inner.odb()?;
+        let (size, _) = odb.read_header(id.to_oid()?).map_err(|error| no_object(error, "tree", id))?;
+        if size > MAX_TREE {
+            return Err(Error::TooLarge { limit: format!("{MAX_TREE} bytes for one folder") });
+        }
         let object = odb.read(id.to_oid()?).map_err(|error| no_object(error, "tree", id))?;
         if object.kind() != ObjectType::Tree {
             return Err(Error::NoObject { kind: "tree", id: id.to_string() });

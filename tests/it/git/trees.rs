@@ -96,3 +96,23 @@ fn a_missing_or_wrong_object_is_an_error_and_not_a_panic() {
     assert!(repository.tree_by_id(missing.parse().unwrap()).is_err());
     assert!(repository.tree(root.parse().unwrap()).is_err());
 }
+
+#[test]
+fn a_bottomless_tree_is_an_error_and_not_a_crash() {
+    let folder = tempfile::tempdir().unwrap();
+    let repository = bare(folder.path());
+    let mut tree = write(&repository, None, &[("file", "x")]);
+    for _ in 0..64 {
+        let below = make_tree(folder.path(), &format!("040000 tree {tree}\td\n"));
+        tree = (0..63)
+            .fold(below, |below, _| make_tree(folder.path(), &format!("040000 tree {below}\td\n")))
+            .parse()
+            .unwrap();
+        if repository.changes(None, tree).is_err() {
+            let deep = repository.tree_by_id(tree).unwrap();
+            assert_eq!(deep.kind(&["d"; 256].join("/")).unwrap(), Some(Kind::Directory));
+            return;
+        }
+    }
+    panic!("no depth was too much");
+}

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
-use std::rc::Rc;
+use std::sync::Arc;
 
 use git2::{ErrorCode, ObjectType, OdbLookupFlags, RepositoryInitOptions};
 
@@ -30,7 +30,7 @@ pub struct Repository {
 
 #[derive(Default)]
 struct TreeCache {
-    trees: HashMap<Sha1, Rc<RawTree>>,
+    trees: HashMap<Sha1, Arc<RawTree>>,
     bytes: usize,
 }
 
@@ -225,9 +225,9 @@ impl Repository {
         Ok(self.inner.odb()?.refresh()?)
     }
 
-    pub(super) fn raw_tree(&self, id: Sha1) -> Result<Rc<RawTree>, Error> {
+    pub(super) fn raw_tree(&self, id: Sha1) -> Result<Arc<RawTree>, Error> {
         if let Some(tree) = self.trees.borrow().trees.get(&id) {
-            return Ok(Rc::clone(tree));
+            return Ok(Arc::clone(tree));
         }
         let odb = self.inner.odb()?;
         let (size, _) = odb.read_header(id.to_oid()?).map_err(|error| no_object(error, "tree", id))?;
@@ -244,14 +244,14 @@ impl Repository {
     }
 
     /// Keeps a tree at hand for the next edit or read.
-    pub(super) fn remember_tree(&self, id: Sha1, tree: RawTree) -> Rc<RawTree> {
+    pub(super) fn remember_tree(&self, id: Sha1, tree: RawTree) -> Arc<RawTree> {
         let mut cache = self.trees.borrow_mut();
         // Starting over is as good as any cleverer way here: what is in use comes back with the next few reads.
         if cache.bytes > CACHE_BYTES {
             *cache = TreeCache::default();
         }
-        let tree = Rc::new(tree);
-        if cache.trees.insert(id, Rc::clone(&tree)).is_none() {
+        let tree = Arc::new(tree);
+        if cache.trees.insert(id, Arc::clone(&tree)).is_none() {
             cache.bytes += tree.footprint();
         }
         tree
@@ -269,6 +269,12 @@ pub(super) fn no_object(error: git2::Error, kind: &'static str, id: Sha1) -> Err
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_handle_can_move_to_another_thread() {
+        fn is_send<T: Send>() {}
+        is_send::<Repository>();
+    }
 
     #[test]
     fn a_new_repository_points_to_its_branch_and_has_none() {

@@ -124,7 +124,7 @@ fn new_fleet(apps: usize, folder: &Path) -> Place {
     let signature = Signature { name, email, when: request(0).now };
     let commit = repository.commit(tree, &[], &signature, "Specs").expect("a commit");
     repository.update_branch(&branch, commit, None).expect("the branch");
-    Place { repository, base: branch }
+    Place::local(repository, branch)
 }
 
 fn request(second: usize) -> Request {

@@ -137,9 +137,9 @@ pub(super) enum Verb {
 /// Where the fleet is.
 #[derive(Args, Clone, Debug)]
 pub(super) struct FleetArg {
-    /// The fleet repository: a work tree or a bare repository
-    #[arg(long, value_name = "DIR", env = "WOOO_FLEET", default_value = ".")]
-    pub(super) fleet: PathBuf,
+    /// The fleet repository: a work tree, a bare repository, or an https or ssh URL
+    #[arg(long, value_name = "DIR|URL", env = "WOOO_FLEET", default_value = ".")]
+    pub(super) fleet: String,
 }
 
 /// Who asks, why, and how far to go.

@@ -84,16 +84,23 @@ pub struct Change {
 /// # Errors
 /// What refuses it, what is wrong with the fleet, or `change.contended` after ten tries.
 pub fn run(place: &Place, intent: &Intent, request: &Request, options: Options) -> Result<Change, Problems> {
-    retry(|| attempt(place, intent, request, options))
+    retry(place, || attempt(place, intent, request, options))
 }
 
 /// Tries until the ref stays where it was for as long as one attempt takes.
-pub(super) fn retry<T>(mut attempt: impl FnMut() -> Result<T, Attempt>) -> Result<T, Problems> {
+pub(super) fn retry<T>(place: &Place, mut attempt: impl FnMut() -> Result<T, Attempt>) -> Result<T, Problems> {
+    // A local attempt takes tens of milliseconds, so that many writers get their turn within fifty. A remote is asked
+    // ten times at most, a second apart and slower each time.
+    let (first, longest, most) = if place.is_remote() {
+        (Duration::from_secs(1), Duration::from_secs(30), 10)
+    } else {
+        (Duration::from_millis(5), Duration::from_millis(500), 50)
+    };
     let mut pauses = ExponentialBuilder::default()
-        .with_min_delay(Duration::from_millis(5))
-        .with_max_delay(Duration::from_millis(500))
+        .with_min_delay(first)
+        .with_max_delay(longest)
         .with_factor(1.5)
-        .with_max_times(MAX_TRIES)
+        .with_max_times(most)
         .with_jitter()
         .build();
     loop {
@@ -101,18 +108,18 @@ pub(super) fn retry<T>(mut attempt: impl FnMut() -> Result<T, Attempt>) -> Resul
             Ok(done) => return Ok(done),
             Err(Attempt::Failed(problems)) => return Err(problems),
             Err(Attempt::Moved(error)) => match pauses.next() {
-                Some(pause) => std::thread::sleep(pause),
+                Some(pause) => {
+                    std::thread::sleep(pause);
+                    place.refresh()?;
+                }
                 None => {
-                    let detail = format!("the fleet changed {MAX_TRIES} times while this change was made: {error}");
+                    let detail = format!("the fleet changed {most} times while this change was made: {error}");
                     return Err(Problem::new("change.contended", detail).hint("run the command again").into());
                 }
             },
         }
     }
 }
-
-/// A local attempt takes tens of milliseconds, so that many writers get their turn within this many tries.
-const MAX_TRIES: usize = 50;
 
 /// Why an attempt did not succeed.
 pub(super) enum Attempt {
@@ -183,7 +190,7 @@ fn attempt(place: &Place, intent: &Intent, request: &Request, options: Options) 
     let (commit, change_id) = propose(place, intent, request, &branch, tip, new_tree, &change)?;
     change.stage = Stage::Proposed;
     if options.merge {
-        place.repository.fast_forward(&place.base, commit, tip)?;
+        place.fast_forward(commit, tip)?;
         clean_up_merged(place, &branch, commit)?;
         change.stage = Stage::Merged;
     }
@@ -324,9 +331,9 @@ fn propose(
             Standing::HandsOff(commit) => {
                 return Err(hands_off(&name, commit).into());
             }
-            Standing::Merged if name != *branch => repository.delete_branch(&name, at)?,
+            Standing::Merged if name != *branch => place.delete_branch(&name, at)?,
             Standing::Merged => adopted = Some((at, None)),
-            Standing::Ours(_) if name != *branch => repository.delete_branch(&name, at)?,
+            Standing::Ours(_) if name != *branch => place.delete_branch(&name, at)?,
             Standing::Ours(change_id) => {
                 let info = repository.commit_info(at)?;
                 if info.parents == [tip] && repository.tree(at)?.id() == tree {
@@ -341,7 +348,7 @@ fn propose(
     let trailers = trailers(intent.app.as_str(), environment, intent.action.verb(), request, &change_id, &change.diffs);
     let text = git::message(&change.subject, &body(request, change), &trailers);
     let commit = repository.commit(tree, &[tip], &signature(request), &text)?;
-    repository.update_branch(branch, commit, standing)?;
+    place.update_branch(branch, commit, standing)?;
     Ok((commit, change_id))
 }
 
@@ -376,7 +383,7 @@ pub(super) fn hands_off(branch: &BranchName, commit: CommitId) -> Problem {
 /// Deletes the change's branch once its commit is part of the synced branch.
 fn clean_up_merged(place: &Place, branch: &BranchName, tip: CommitId) -> Result<(), git::Error> {
     match place.repository.resolve(branch)? {
-        Some(at) if place.repository.is_ancestor(at, tip)? => place.repository.delete_branch(branch, at),
+        Some(at) if place.repository.is_ancestor(at, tip)? => place.delete_branch(branch, at),
         _ => Ok(()),
     }
 }

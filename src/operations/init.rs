@@ -46,7 +46,7 @@ pub struct Initialised {
 pub fn run(folder: &Path, start: &Start, request: &Request) -> Result<Initialised, Problems> {
     let repository = open_or_create(folder, start)?;
     let base = repository.head_branch().map_err(git_problems)?.unwrap_or_else(|| start.branch.clone());
-    let place = Place { repository, base };
+    let place = Place::local(repository, base);
     if let Some(tip) = place.repository.resolve(&place.base).map_err(git_problems)? {
         let tree = place.repository.tree(tip).map_err(git_problems)?;
         if tree.kind(SETTINGS_FILE).map_err(super::file_problems)?.is_none() {

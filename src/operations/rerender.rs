@@ -56,7 +56,7 @@ pub fn run(
     options: Options,
     mut done: impl FnMut(usize),
 ) -> Result<Rerendered, Problems> {
-    retry(|| attempt(place, selection, request, options, &mut done))
+    retry(place, || attempt(place, selection, request, options, &mut done))
 }
 
 /// A file of an app: its path, and its new content or `None` where it goes.
@@ -115,8 +115,8 @@ fn attempt(
         described.commit = Some(commit.to_string());
         result.stage = Stage::Proposed;
         if options.merge {
-            place.repository.fast_forward(&place.base, commit, tip)?;
-            place.repository.delete_branch(&branch, commit)?;
+            place.fast_forward(commit, tip)?;
+            place.delete_branch(&branch, commit)?;
             result.stage = Stage::Merged;
         }
         result.changes.push(described);
@@ -374,6 +374,6 @@ fn commit(
         &signature(request),
         &git::message(&subject, body.trim_end(), &trailers),
     )?;
-    place.repository.update_branch(&branch, commit, standing)?;
+    place.update_branch(&branch, commit, standing)?;
     Ok((branch, commit))
 }

@@ -1,6 +1,6 @@
 //! `wooo validate` and `wooo verify`.
 
-use super::commit;
+use super::{commit, place};
 use crate::cli::args::{CheckArgs, VerifyArgs};
 use crate::cli::output::Printer;
 use crate::cli::progress;
@@ -36,7 +36,7 @@ pub(in crate::cli) fn validate(args: &CheckArgs, printer: &Printer) -> Result<bo
 }
 
 pub(in crate::cli) fn verify(args: &VerifyArgs, printer: &Printer) -> Result<bool, Problems> {
-    let place = Place::open(&args.fleet.fleet)?;
+    let place = place(&args.fleet)?;
     let id = commit(&place, args.branch.as_deref())?;
     let tree = place.repository.tree(id).map_err(|error| Problem::new(error.code(), error.to_string()))?;
     let bar = progress::bar("Verifying");

@@ -1,14 +1,13 @@
 //! `wooo diff`.
 
-use super::commit;
+use super::{commit, place};
 use crate::cli::args::DiffArgs;
 use crate::cli::output::Printer;
 use crate::domain::{Problem, Problems};
 use crate::operations::compare;
-use crate::operations::place::Place;
 
 pub(in crate::cli) fn run(args: &DiffArgs, printer: &Printer) -> Result<bool, Problems> {
-    let place = Place::open(&args.fleet.fleet)?;
+    let place = place(&args.fleet)?;
     let tree = |rev| {
         let id = commit(&place, rev)?;
         place.repository.tree(id).map_err(|error| Problems::from(Problem::new(error.code(), error.to_string())))

@@ -1,6 +1,6 @@
 //! The verbs that change one app.
 
-use super::{change_request, read_text};
+use super::{change_request, place, read_text};
 use crate::cli::args::{
     AppArgs, ChangeArgs, ConfigureArgs, DeployArgs, HoldArgs, OffboardArgs, OnboardArgs, ResizeArgs, RollbackArgs,
     ScaleArgs,
@@ -95,7 +95,7 @@ fn act(
     environment: Option<EnvironmentName>,
     action: Action,
 ) -> Result<bool, Problems> {
-    let place = Place::open(&args.fleet.fleet)?;
+    let place = place(&args.fleet)?;
     let (request, options) = change_request(args, &place);
     let change = change::run(&place, &Intent { app, environment, action }, &request, options)?;
     printer.answer(&change, |page| tell(page, &place, args, &change));
@@ -125,7 +125,7 @@ fn tell(page: &mut Page, place: &Place, args: &ChangeArgs, change: &Change) {
         Stage::Merged => page.line(format!("merged into {} as {commit}", place.base)),
         Stage::Proposed | Stage::Unchanged => {
             page.line(format!("commit {commit} on branch {branch}"));
-            let folder = args.fleet.fleet.display();
+            let folder = &args.fleet.fleet;
             page.line(format!("next: review it with `wooo diff {branch} --fleet {folder} --raw`, then push the branch and open a merge request,"));
             page.line("      or run the same command with --merge");
         }

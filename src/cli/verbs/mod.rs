@@ -15,11 +15,11 @@ use std::path::Path;
 
 use jiff::Timestamp;
 
-use super::args::ChangeArgs;
+use super::args::{ChangeArgs, FleetArg};
 use crate::domain::document::MAX_DOCUMENT_BYTES;
 use crate::domain::{Problem, Problems};
 use crate::files::DirectoryTree;
-use crate::git::CommitId;
+use crate::git::{Access, CommitId, Credential, Network, NetworkPolicy, RemoteUrl, UrlPolicy};
 use crate::operations::Request;
 use crate::operations::change::Options;
 use crate::operations::place::Place;
@@ -82,4 +82,46 @@ fn commit(place: &Place, rev: Option<&str>) -> Result<CommitId, Problems> {
     let branch = rev.parse().map_err(|_| unknown())?;
     let found = place.repository.resolve(&branch).map_err(|error| Problem::new(error.code(), error.to_string()))?;
     Ok(found.ok_or_else(unknown)?)
+}
+
+/// The fleet that the user named: a folder, or a URL.
+fn place(args: &FleetArg) -> Result<Place, Problems> {
+    let folder = Path::new(&args.fleet);
+    let scp_like = args.fleet.split_once(':').is_some_and(|(host, _)| host.contains('@') && !host.contains('/'));
+    if folder.exists() || !(args.fleet.contains("://") || scp_like) {
+        return Place::open(folder);
+    }
+    let urls = trusted_origins()?;
+    let url = RemoteUrl::parse(&args.fleet, &urls).map_err(|error| Problem::new(error.code(), error.to_string()))?;
+    let network = Network::new(NetworkPolicy { urls, ..NetworkPolicy::default() })
+        .map_err(|error| Problem::new(error.code(), error.to_string()))?;
+    let access = access(&url)?;
+    Place::fetch(url, access, &network)
+}
+
+/// Installations on premises name the origins inside their network that may be talked to, separated by commas.
+fn trusted_origins() -> Result<UrlPolicy, Problem> {
+    let listed = std::env::var("WOOO_TRUSTED_ORIGINS").unwrap_or_default();
+    let origins = listed.split(',').map(str::trim).filter(|origin| !origin.is_empty());
+    let trusted = origins.map(str::parse).collect::<Result<Vec<_>, _>>().map_err(|error| {
+        Problem::new("git.trusted_origins", format!("WOOO_TRUSTED_ORIGINS: {error}"))
+            .hint("write it as `https://git.internal:8443`")
+    })?;
+    Ok(UrlPolicy { trusted })
+}
+
+/// The way in, from the environment: an argument would show in the list of processes.
+fn access(url: &RemoteUrl) -> Result<Access, Problem> {
+    if url.is_ssh() {
+        let path = |name: &str| {
+            std::env::var_os(name).map(std::path::PathBuf::from).ok_or_else(|| {
+                Problem::new("git.ssh_access", format!("{url} needs a key and known hosts"))
+                    .hint("set WOOO_SSH_KEY and WOOO_SSH_KNOWN_HOSTS to their files")
+            })
+        };
+        return Ok(Access::SshKey { key: path("WOOO_SSH_KEY")?, known_hosts: path("WOOO_SSH_KNOWN_HOSTS")? });
+    }
+    let Ok(token) = std::env::var("WOOO_GIT_TOKEN") else { return Ok(Access::Anonymous) };
+    let user = std::env::var("WOOO_GIT_USER").unwrap_or_else(|_| "oauth2".to_owned());
+    Ok(Access::Token(Credential::new(url, user, token.into())))
 }

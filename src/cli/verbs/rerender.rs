@@ -1,17 +1,16 @@
 //! `wooo rerender`.
 
-use super::change_request;
+use super::{change_request, place};
 use crate::cli::args::RerenderArgs;
 use crate::cli::output::Printer;
 use crate::cli::progress;
 use crate::domain::Problems;
 use crate::operations::batch::Selection;
 use crate::operations::change::Stage;
-use crate::operations::place::Place;
 use crate::operations::rerender;
 
 pub(in crate::cli) fn run(args: RerenderArgs, printer: &Printer) -> Result<bool, Problems> {
-    let place = Place::open(&args.change.fleet.fleet)?;
+    let place = place(&args.change.fleet)?;
     let (request, options) = change_request(&args.change, &place);
     let selection = Selection { apps: args.apps, environments: args.environments };
     let bar = progress::bar("Rendering");

@@ -4,4 +4,5 @@
 
 mod detect;
 mod git;
+mod operations;
 mod render;

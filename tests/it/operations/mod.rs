@@ -1,0 +1,3 @@
+//! Use cases end to end, where more than a folder is needed.
+
+mod remote;

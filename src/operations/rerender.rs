@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use serde::Serialize;
+use serde_json::Value;
 
 use super::batch::{Selection, Unit, render_each};
 use super::change::{self, Attempt, Options, Stage, Standing, retry, signature, trailers};
@@ -26,6 +27,8 @@ pub struct Rerendered {
     pub rendered: usize,
     /// The changes, least risk first.
     pub changes: Vec<Group>,
+    /// `<app> in <env>`, for each that would differ and is held.
+    pub held: Vec<String>,
 }
 
 /// One commit of a rerendering.
@@ -59,9 +62,6 @@ pub fn run(
     retry(place, || attempt(place, selection, request, options, &mut done))
 }
 
-/// A file of an app: its path, and its new content or `None` where it goes.
-type Prepared = (String, Option<PreparedBlob>);
-
 /// What one unit changes.
 struct Difference {
     unit: Unit,
@@ -84,13 +84,13 @@ fn attempt(
     let total = units.len();
     let mut writer = place.repository.writer();
     let whole_fleet = selection.apps.is_empty() && selection.environments.is_empty();
-    let mut differences = render_all(&fleet, &tree, units, &mut writer, done)?;
+    let (mut differences, held) = render_all(&fleet, &tree, units, request, &mut writer, done)?;
     if whole_fleet {
         differences.extend(departed(&fleet, &tree)?);
     }
     let base = tree.id();
     let groups = group(differences, options.merge);
-    let mut result = Rerendered { stage: Stage::Unchanged, rendered: total, changes: Vec::new() };
+    let mut result = Rerendered { stage: Stage::Unchanged, rendered: total, changes: Vec::new(), held };
     if groups.is_empty() {
         return Ok(result);
     }
@@ -124,78 +124,107 @@ fn attempt(
     Ok(result)
 }
 
-fn render_all(
-    fleet: &Fleet<'_>,
-    tree: &GitTree<'_>,
+/// A rendering on its way to the repository.
+struct Prepared {
+    files: Vec<(String, PreparedBlob)>,
+    digest: String,
+    host: Option<String>,
+    objects: Vec<Value>,
+    held: bool,
+}
+
+/// What has been gathered while apps are gone through.
+struct Gathering<'a> {
+    tree: &'a GitTree<'a>,
+    fleet: &'a Fleet<'a>,
+    claims: Claims<'a>,
+    problems: Vec<Problem>,
+    differences: Vec<Difference>,
+    held: Vec<String>,
+}
+
+fn render_all<'a>(
+    fleet: &'a Fleet<'a>,
+    tree: &'a GitTree<'a>,
     units: Vec<Unit>,
+    request: &Request,
     writer: &mut ObjectWriter<'_>,
     done: &mut impl FnMut(usize),
-) -> Result<Vec<Difference>, Attempt> {
+) -> Result<(Vec<Difference>, Vec<String>), Attempt> {
     let renderer = fleet.renderer()?;
     let total = units.len();
-    let mut claims = Claims { tree, changed: HashMap::new() };
-    let mut problems: Vec<Problem> = Vec::new();
-    let mut differences = Vec::new();
+    let claims = Claims { tree, changed: HashMap::new() };
+    let mut gathering =
+        Gathering { tree, fleet, claims, problems: Vec::new(), differences: Vec::new(), held: Vec::new() };
     render_each::<_, Attempt>(
         fleet,
         &renderer,
         units,
-        |unit, _, rendered| {
-            (prepare(unit, &rendered), rendered.digest.clone(), rendered.domain.clone(), rendered.objects)
+        |unit, app, rendered| Prepared {
+            files: prepare(unit, &rendered),
+            digest: rendered.digest,
+            host: rendered.domain,
+            objects: rendered.objects,
+            held: app.hold.as_ref().is_some_and(|hold| hold.is_active(request.now)),
         },
         |unit, result| {
             done(total);
-            let (files, digest, domain, objects) = match result {
-                Ok(rendered) => rendered,
-                Err(found) => {
-                    problems.extend(found.into_vec());
-                    return Ok(());
-                }
-            };
-            let record = fleet.record(&unit.app, &unit.environment).unwrap_or_default();
-            if let Err(problem) = claims.move_host(&unit, record.as_ref(), domain.as_deref()) {
-                problems.push(problem);
-                return Ok(());
+            match result {
+                Ok(prepared) => gathering.take(unit, prepared, writer)?,
+                Err(found) => gathering.problems.extend(found.into_vec()),
             }
-            let mut edits = changed_files(tree, &unit, record.as_ref(), files, writer)?;
-            if edits.is_empty() {
-                return Ok(());
-            }
-            let entries = if record.as_ref().is_some_and(|record| record.digest == digest) {
-                Vec::new()
-            } else {
-                diff::compare(&rendering::objects(tree, &unit.app, &unit.environment, record.as_ref())?, &objects)
-            };
-            edits.shrink_to_fit();
-            let risk = (!entries.is_empty()).then(|| diff::highest_risk(&entries));
-            let examples = entries.iter().take(3).map(ToString::to_string).collect();
-            differences.push(Difference { unit, risk, examples, edits });
             Ok(())
         },
     )?;
-    Problems::check(problems)?;
-    claims.settle(&mut differences, writer)?;
-    Ok(differences)
+    Problems::check(gathering.problems)?;
+    gathering.claims.settle(&mut gathering.differences, writer)?;
+    Ok((gathering.differences, gathering.held))
+}
+
+impl Gathering<'_> {
+    fn take(&mut self, unit: Unit, prepared: Prepared, writer: &mut ObjectWriter<'_>) -> Result<(), Attempt> {
+        let record = self.fleet.record(&unit.app, &unit.environment).unwrap_or_default();
+        if prepared.held {
+            // A hold means hold: what the app runs stays, and so does the rendering of it.
+            if record.as_ref().map(|record| &record.digest) != Some(&prepared.digest) {
+                self.held.push(format!("{} in {}", unit.app, unit.environment));
+            }
+            return Ok(());
+        }
+        if let Err(problem) = self.claims.move_host(&unit, record.as_ref(), prepared.host.as_deref()) {
+            self.problems.push(problem);
+            return Ok(());
+        }
+        let edits = changed_files(self.tree, &unit, record.as_ref(), prepared.files, writer)?;
+        if edits.is_empty() {
+            return Ok(());
+        }
+        let entries = if record.as_ref().is_some_and(|record| record.digest == prepared.digest) {
+            Vec::new()
+        } else {
+            let before = rendering::objects(self.tree, &unit.app, &unit.environment, record.as_ref())?;
+            diff::compare(&before, &prepared.objects)
+        };
+        let risk = (!entries.is_empty()).then(|| diff::highest_risk(&entries));
+        let examples = entries.iter().take(3).map(ToString::to_string).collect();
+        self.differences.push(Difference { unit, risk, examples, edits });
+        Ok(())
+    }
 }
 
 /// The files of a rendering, hashed and compressed: this is the costly part, and it runs on every core.
-fn prepare(unit: &Unit, rendered: &Rendered) -> Vec<Prepared> {
+fn prepare(unit: &Unit, rendered: &Rendered) -> Vec<(String, PreparedBlob)> {
     let folder = rendered_path(&unit.app, &unit.environment);
-    let mut files: Vec<Prepared> = rendered
-        .files
-        .iter()
-        .map(|file| (format!("{folder}/{}", file.name), Some(PreparedBlob::new(file.content.as_bytes()))))
-        .collect();
-    let delivery = PreparedBlob::new(rendered.delivery_file.as_bytes());
-    files.push((delivery_path(&unit.app, &unit.environment), Some(delivery)));
-    files
+    let manifests = rendered.files.iter().map(|file| (format!("{folder}/{}", file.name), file.content.as_bytes()));
+    let delivery = (delivery_path(&unit.app, &unit.environment), rendered.delivery_file.as_bytes());
+    manifests.chain([delivery]).map(|(path, content)| (path, PreparedBlob::new(content))).collect()
 }
 
 fn changed_files(
     tree: &GitTree<'_>,
     unit: &Unit,
     record: Option<&Record>,
-    files: Vec<Prepared>,
+    files: Vec<(String, PreparedBlob)>,
     writer: &mut ObjectWriter<'_>,
 ) -> Result<Vec<(String, Option<BlobId>)>, Attempt> {
     let folder = rendered_path(&unit.app, &unit.environment);
@@ -207,7 +236,6 @@ fn changed_files(
         }
     }
     for (path, blob) in files {
-        let Some(blob) = blob else { continue };
         let standing = tree.entry_id(&path).map_err(file_problems)?.and_then(|entry| entry.blob());
         if standing != Some(blob.id()) {
             edits.push((path, Some(writer.add(blob)?)));

@@ -23,6 +23,9 @@ pub(in crate::cli) fn run(args: RerenderArgs, printer: &Printer) -> Result<bool,
         if result.stage == Stage::Unchanged {
             page.line(format!("{} renderings, every byte as it should be", result.rendered));
         }
+        if !result.held.is_empty() {
+            page.line(format!("left alone, because they are held: {}", result.held.join(", ")));
+        }
         for group in &result.changes {
             let risk = group.risk.map_or("only the records differ".to_owned(), |risk| format!("{risk} risk"));
             page.heading(format!("{} apps, {risk}", group.members.len()));

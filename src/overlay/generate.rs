@@ -87,7 +87,7 @@ impl Generated {
             }
             (None, _, _) => Err(self.origin.target(format!("there is no {id} to merge with or to replace"))),
             (Some(_), _, Behavior::Create) => {
-                Err(self.origin.duplicate(format!("{id}, for which `behavior` must be merge or replace,")))
+                Err(self.origin.invalid(format!("there is a {id} already; `behavior` must be merge or replace")))
             }
             (Some(old), None, behavior) => {
                 let mut new = self.resource.clone();

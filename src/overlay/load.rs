@@ -64,7 +64,7 @@ impl<'t> Loader<'t> {
 
     /// Reads the kustomization in a folder.
     pub(super) fn load_root(&mut self, directory: &str) -> Result<Layer, Error> {
-        let origin = Origin::new(directory, "the folder to build");
+        let origin = Origin::new(if directory.is_empty() { "." } else { directory }, "kustomization");
         let directory = files::join("", directory).map_err(|error| origin.read(error))?;
         self.load(directory, Role::Root, &origin)
     }
@@ -107,7 +107,7 @@ impl<'t> Loader<'t> {
         }
         match found.len() {
             1 => Ok(found.remove(0)),
-            0 => Err(origin.invalid(format!("the folder `{directory}` has no kustomization.yaml"))),
+            0 => Err(origin.invalid(format!("there is no kustomization.yaml in `{directory}`"))),
             _ => Err(origin.invalid(format!("there is more than one kustomization file: {}", found.join(", ")))),
         }
     }
@@ -257,12 +257,13 @@ impl<'t> Loader<'t> {
 
     /// An entry of `patchesStrategicMerge` is a path if it has one line, and the patch itself otherwise.
     fn strategic(&mut self, folder: &Folder, entry: &str, origin: &Origin) -> Result<Patch, Error> {
-        if entry.contains('\n') || entry.trim_start().starts_with('{') {
-            return Patch::strategic(entry, origin);
+        let is_inline = entry.contains('\n') || entry.trim_start().starts_with('{');
+        let (path, patch) = if is_inline { ("", entry) } else { (entry, "") };
+        let patch = settings::Patch { path: path.to_owned(), patch: patch.to_owned(), ..Default::default() };
+        match self.patch(folder, &patch, origin)? {
+            patch @ Patch::Named(_) => Ok(patch),
+            _ => Err(origin.invalid("this is not a strategic-merge patch")),
         }
-        let place = self.resolve(folder, entry, origin)?;
-        let text = self.file_text(folder, &place, origin)?;
-        Patch::strategic(&text, &Origin::new(&origin.file, format!("{} ({place})", origin.field)))
     }
 
     fn patch(&mut self, folder: &Folder, patch: &settings::Patch, origin: &Origin) -> Result<Patch, Error> {
@@ -270,12 +271,15 @@ impl<'t> Loader<'t> {
         match (patch.patch.is_empty(), patch.path.is_empty()) {
             (true, true) => Err(origin.invalid("one of `patch` and `path` must be there")),
             (false, false) => Err(origin.invalid("only one of `patch` and `path` can be there")),
-            (false, true) => Patch::new(&patch.patch, selector, &patch.options, origin),
+            (false, true) => {
+                let source = format!("{}: {}", origin.file, origin.field);
+                Patch::new(&patch.patch, &source, selector, &patch.options, origin)
+            }
             (true, false) => {
                 let place = self.resolve(folder, &patch.path, origin)?;
                 let text = self.file_text(folder, &place, origin)?;
                 let origin = Origin::new(&origin.file, format!("{} ({place})", origin.field));
-                Patch::new(&text, selector, &patch.options, &origin)
+                Patch::new(&text, &place, selector, &patch.options, &origin)
             }
         }
     }

@@ -112,13 +112,13 @@ fn split_directive(patch: &[Value]) -> Result<(Directive, Vec<&Value>), Fault> {
     Ok((order, elements))
 }
 
-fn added_elements(patch: &[&Value], keys: &[&str], element: &Rule) -> Result<Vec<Value>, Fault> {
+fn added_elements(patch: &[&Value], keys: &'static [&'static str], element: &Rule) -> Result<Vec<Value>, Fault> {
     check_keys(patch, keys[0], "patch")?;
-    let used = if has_second_key(patch, keys) { keys } else { &keys[..1] };
     let mut list = Vec::with_capacity(patch.len());
-    for position in last_of_each(patch.iter().map(|value| key_texts(value, used))) {
-        list.extend(added(patch[position], element)?);
+    for value in patch {
+        list.extend(added(value, element).map_err(|fault| named(fault, value, keys[0]))?);
     }
+    settle_keyed(&mut list, keys, element)?;
     Ok(list)
 }
 

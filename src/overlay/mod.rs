@@ -85,7 +85,13 @@ impl Overlay {
         let mut resources: Vec<_> = objects.into_iter().map(resource::Resource::new).collect();
         self.layer.apply(&mut resources)?;
         references::finish(&mut resources, &self.layer.file)?;
-        Ok(resources.into_iter().map(|resource| resource.value).collect())
+        Ok(resources
+            .into_iter()
+            .map(|mut resource| {
+                resource::tidy_annotations(&mut resource.value);
+                resource.value
+            })
+            .collect())
     }
 }
 

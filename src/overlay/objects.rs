@@ -12,7 +12,11 @@ use crate::yaml;
 ///
 /// `file` is the place of the text, for errors of its syntax.
 pub(super) fn read(text: &str, file: &str) -> Result<Vec<Value>, Error> {
-    let documents = yaml::read_all(text).map_err(|error| Error::from_yaml(file, error))?;
+    from_documents(yaml::read_all(text).map_err(|error| Error::from_yaml(file, error))?, file)
+}
+
+/// The objects in documents that were read from `file`.
+pub(super) fn from_documents(documents: Vec<Value>, file: &str) -> Result<Vec<Value>, Error> {
     let mut objects = Vec::with_capacity(documents.len());
     for (position, document) in documents.into_iter().enumerate() {
         let origin = Origin::new(file, format!("document {position}"));

@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 use super::error::{Error, Origin};
 use super::json_patch::JsonPatch;
 use super::merge::{Outcome, merge_object};
-use super::resource::{Id, OwnedId, Resource};
+use super::resource::{self, Id, OwnedId, Resource, set_metadata};
 use super::schema;
 use super::selector::Selector;
 use super::settings::PatchOptions;
@@ -41,36 +41,33 @@ pub(super) struct MergePatch {
 }
 
 impl Patch {
-    /// Reads the text of a patch, which is partial objects or a list of operations.
+    /// Reads the text of a patch, which is partial objects or a list of operations. `source` is where the text stands, for
+    /// errors of its syntax.
     pub(super) fn new(
         text: &str,
+        source: &str,
         selector: Option<Selector>,
         options: &PatchOptions,
         origin: &Origin,
     ) -> Result<Self, Error> {
-        let documents = yaml::read_all(text).map_err(|error| Error::from_yaml(&origin.file, error))?;
+        let documents = yaml::read_all(text).map_err(|error| Error::from_yaml(source, error))?;
         if let [Value::Array(operations)] = documents.as_slice() {
-            let selector = Box::new(selector.ok_or_else(|| origin.invalid("a JSON 6902 patch needs a `target`"))?);
+            let selector = selector.ok_or_else(|| origin.invalid("a JSON 6902 patch needs a `target`"))?;
             let patch = JsonPatch::new(operations).map_err(|reason| origin.invalid(reason))?;
-            return Ok(Self::Json(selector, patch, origin.clone()));
+            return Ok(Self::Json(Box::new(selector), patch, origin.clone()));
         }
-        let mut patches = Self::partial_objects(text, options, origin)?;
+        let objects = objects::from_documents(documents, source)?;
+        let mut patches: Vec<_> = objects.into_iter().map(|object| MergePatch::new(object, options, origin)).collect();
         match (selector, patches.len()) {
             (_, 0) => Err(origin.invalid("the patch is empty")),
             (None, _) => Ok(Self::Named(patches)),
-            (Some(selector), 1) => Ok(Self::Selected(Box::new(selector), patches.remove(0))),
+            (Some(selector), 1) => {
+                let mut patch = patches.remove(0);
+                patch.write_out_metadata();
+                Ok(Self::Selected(Box::new(selector), patch))
+            }
             (Some(_), _) => Err(origin.invalid("a patch with a `target` must be one document")),
         }
-    }
-
-    /// Reads the text of a strategic-merge patch.
-    pub(super) fn strategic(text: &str, origin: &Origin) -> Result<Self, Error> {
-        Self::partial_objects(text, &PatchOptions::default(), origin).map(Self::Named)
-    }
-
-    fn partial_objects(text: &str, options: &PatchOptions, origin: &Origin) -> Result<Vec<MergePatch>, Error> {
-        let objects = objects::read(text, &format!("{}: {}", origin.file, origin.field))?;
-        Ok(objects.into_iter().map(|object| MergePatch::new(object, options, origin)).collect())
     }
 
     pub(super) fn apply(&self, resources: &mut Vec<Resource>) -> Result<(), Error> {
@@ -120,6 +117,23 @@ impl MergePatch {
         Self { origin: origin.clone(), id, fields, may_rename, may_lose_name }
     }
 
+    /// A patch with a target is copied for each object, and kustomize copies labels and annotations as texts: a `null`
+    /// among them becomes the word and removes nothing.
+    fn write_out_metadata(&mut self) {
+        let Some(metadata) = self.fields.get_mut("metadata").and_then(Value::as_object_mut) else {
+            return;
+        };
+        for field in ["labels", "annotations"] {
+            match metadata.get_mut(field) {
+                Some(Value::Object(pairs)) if !pairs.is_empty() => pairs.values_mut().for_each(resource::write_out),
+                Some(_) => {
+                    metadata.shift_remove(field);
+                }
+                None => {}
+            }
+        }
+    }
+
     fn apply(&self, resource: &mut Resource) -> Result<Outcome, Error> {
         let id = resource.id();
         let rule = schema::rule_of(&id);
@@ -130,9 +144,9 @@ impl MergePatch {
         let outcome = merge_object(&mut resource.value, &self.fields, rule)
             .map_err(|fault| self.origin.patch(resource.original_id(), fault.to_string()))?;
         if let Some((name, namespace)) = kept {
-            super::resource::set_metadata(&mut resource.value, "name", name);
+            set_metadata(&mut resource.value, "name", name);
             if !namespace.is_empty() {
-                super::resource::set_metadata(&mut resource.value, "namespace", namespace);
+                set_metadata(&mut resource.value, "namespace", namespace);
             }
         }
         Ok(outcome)
@@ -203,7 +217,7 @@ mod tests {
     fn patched(text: &str, objects: &[Value]) -> Result<Vec<Value>, Error> {
         let mut resources: Vec<Resource> = objects.iter().cloned().map(Resource::new).collect();
         let origin = Origin::new("k.yaml", "patches[0]");
-        Patch::new(text, None, &PatchOptions::default(), &origin)?.apply(&mut resources)?;
+        Patch::new(text, "p.yaml", None, &PatchOptions::default(), &origin)?.apply(&mut resources)?;
         Ok(resources.into_iter().map(|resource| resource.value).collect())
     }
 

@@ -265,17 +265,14 @@ impl Candidates {
         }
     }
 
-    /// A reference that is a map says the namespace itself.
+    /// A reference that is a map says the namespace itself. Kustomize does not look at a `kind` in it: a User in a
+    /// role binding follows the service account of the same name.
     fn follow_map(
         &self,
         map: &mut Map<String, Value>,
         reference: &Reference,
         referrer: &Referrer,
     ) -> Result<(), String> {
-        let kind = map.get("kind").and_then(Value::as_str);
-        if kind.is_some_and(|kind| kind != reference.target.2) {
-            return Ok(());
-        }
         let Some(name) = map.get("name").and_then(Value::as_str) else {
             return Ok(());
         };

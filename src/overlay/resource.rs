@@ -176,6 +176,31 @@ pub(super) fn set_metadata(value: &mut Value, key: &str, text: String) {
     }
 }
 
+/// Leaves annotations the way kustomize does, which reads and writes those of every object as texts: none are left where
+/// there was an empty map, and a number is quoted.
+pub(super) fn tidy_annotations(value: &mut Value) {
+    let Some(metadata) = value.get_mut("metadata").and_then(Value::as_object_mut) else {
+        return;
+    };
+    match metadata.get_mut("annotations") {
+        Some(Value::Object(pairs)) if !pairs.is_empty() => pairs.values_mut().for_each(write_out),
+        Some(Value::Object(_) | Value::Null) => {
+            metadata.shift_remove("annotations");
+        }
+        _ => {}
+    }
+}
+
+/// Makes a text of a scalar. What is no scalar becomes an empty one.
+pub(super) fn write_out(value: &mut Value) {
+    let text = match &*value {
+        Value::String(_) => return,
+        Value::Array(_) | Value::Object(_) => String::new(),
+        scalar => scalar.to_string(),
+    };
+    *value = Value::String(text);
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -188,6 +213,20 @@ mod tests {
         assert!(Id::of(&default).same(&Id::of(&none)));
         let namespace = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "a"}});
         assert_eq!(Id::of(&namespace).effective_namespace(), None);
+    }
+
+    #[test]
+    fn annotations_are_texts_or_nothing() {
+        let tidied = |annotations: Value| {
+            let mut object = json!({"metadata": {"annotations": annotations}});
+            tidy_annotations(&mut object);
+            object["metadata"].clone()
+        };
+        assert_eq!(
+            tidied(json!({"a": 1, "b": true, "c": "x"}))["annotations"],
+            json!({"a": "1", "b": "true", "c": "x"})
+        );
+        assert_eq!((tidied(json!({})), tidied(json!(null))), (json!({}), json!({})));
     }
 
     #[test]

@@ -5,4 +5,5 @@
 mod detect;
 mod git;
 mod operations;
+mod overlay;
 mod render;

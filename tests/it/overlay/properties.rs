@@ -61,7 +61,8 @@ fn keyed(
     })
 }
 
-/// Ports without a protocol, with one, or mixed.
+/// Ports, some with a protocol and some without. No list has one number both ways: what kustomize makes of that depends on
+/// the whole list, and it is no valid list of ports.
 fn ports(key: &'static str) -> impl Strategy<Value = Value> {
     let protocol = prop_oneof![Just(None), Just(Some("TCP")), Just(Some("UDP"))];
     let port = (80..83_u8, protocol, word()).prop_map(move |(number, protocol, name)| {
@@ -71,7 +72,18 @@ fn ports(key: &'static str) -> impl Strategy<Value = Value> {
         }
         port
     });
-    proptest::collection::vec(port, 0..4).prop_map(Value::Array)
+    proptest::collection::vec(port, 0..4).prop_map(move |ports| {
+        let mut kept: Vec<Value> = Vec::new();
+        for port in ports {
+            let is_like = |other: &Value| {
+                other[key] == port[key] && (other.get("protocol").is_none() || port.get("protocol").is_none())
+            };
+            if !kept.iter().any(is_like) {
+                kept.push(port);
+            }
+        }
+        Value::Array(kept)
+    })
 }
 
 /// A map of scalars. In a patch, some are `null`, and the map may have a directive.

@@ -17,6 +17,7 @@ mod output;
 mod pod_security;
 mod references;
 mod scope;
+mod skeleton;
 mod stack;
 pub mod templates;
 mod typed;

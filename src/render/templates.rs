@@ -1,22 +1,23 @@
 //! The template engine: Jinja templates that print YAML, closed so that no value can become structure.
 //!
-//! Three things hold whoever wrote a template. Every printed value is written as JSON, which is YAML, so text stays one
-//! scalar whatever it contains; there is no filter that marks text as safe. A template sees the values it is given and
-//! the filters listed here, and nothing of the process, the file system, the clock or the network. Work and output are
-//! bounded.
+//! Three things hold whoever wrote a template. A printed value never becomes part of the text that is read as YAML: the
+//! text gets a placeholder, and the value takes its place in the object that was read ([`skeleton`](super::skeleton)).
+//! A template sees the values it is given and the filters listed here, and nothing of the process, the file system, the
+//! clock or the network. Work and output are bounded.
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
 
 use minijinja::tests::{is_defined, is_none};
 use minijinja::value::Value as Context;
 use minijinja::{AutoEscape, Environment, Error, ErrorKind, Output, State, UndefinedBehavior, filters, functions};
-use serde::Serialize;
 use serde_json::Value;
+
+use super::skeleton::{self, Skeletons};
 
 use crate::domain::{Framework, Location, Problem};
 use crate::files::{self, FileTree, Kind};
-use crate::yaml;
 
 /// The most work that one template may cause, in the engine's units: a step, or 64 bytes of data. The longest built-in
 /// template takes under 2,000.
@@ -34,6 +35,7 @@ const EXTENSION: &str = ".yaml.j2";
 pub struct Templates {
     environment: Environment<'static>,
     names: BTreeSet<String>,
+    skeletons: Skeletons,
 }
 
 impl Templates {
@@ -62,7 +64,7 @@ impl Templates {
                 }
             }
         }
-        Ok(Self { environment, names })
+        Ok(Self { environment, names, skeletons: Skeletons::default() })
     }
 
     /// The template that prints `object` for apps of `framework`: the framework's own, or the base.
@@ -82,7 +84,11 @@ impl Templates {
         let fail = |error: &Error| template_problem(error, name, source().as_deref());
         let template = self.environment.get_template(name).map_err(|error| fail(&error))?;
         let mut printed = Capped { bytes: Vec::with_capacity(4096), overflowed: false };
-        match template.render_captured_to(context.clone(), &mut printed) {
+        PRINTED.take();
+        let outcome = template.render_captured_to(context.clone(), &mut printed);
+        let values = PRINTED.take();
+        printed.overflowed |= values.bytes > MAX_OUTPUT;
+        match outcome {
             Ok(_) => {}
             Err(_) if printed.overflowed => {
                 let detail = format!("template `{name}` prints more than {} MiB", MAX_OUTPUT >> 20);
@@ -91,19 +97,37 @@ impl Templates {
             Err(error) => return Err(fail(&error)),
         }
         let invalid = |reason: String| Problem::new("render.invalid", format!("template `{name}` prints {reason}"));
-        let text = std::str::from_utf8(&printed.bytes).map_err(|_| invalid("text that is not UTF-8".to_owned()))?;
-        let mut documents = yaml::read_all(text).map_err(|error| {
-            let line = text.lines().nth(error.line.saturating_sub(1)).unwrap_or_default().trim();
-            let shown: String = line.chars().take(120).collect();
-            invalid(format!("what is not YAML: {}", error.message)).hint(format!("the line is `{shown}`"))
-        })?;
-        match (documents.pop(), documents.len()) {
-            (Some(object @ Value::Object(_)), 0) => Ok(object),
-            (Some(_), 0) => Err(invalid("a value that is not an object".to_owned())),
-            (None, _) => Err(invalid("nothing".to_owned())),
-            (Some(_), more) => Err(invalid(format!("{} documents where one is expected", more + 1))),
-        }
+        let text = String::from_utf8(printed.bytes).map_err(|_| invalid("text that is not UTF-8".to_owned()))?;
+        self.skeletons.fill(text, &values.values).map_err(|fault| match fault {
+            skeleton::Fault::Yaml { reason, line } => {
+                invalid(format!("what is not YAML: {reason}")).hint(format!("the line is `{line}`"))
+            }
+            skeleton::Fault::Shape(reason) => invalid(reason),
+        })
     }
+}
+
+/// The values that a template has printed, in order, and how large they are.
+#[derive(Default)]
+struct Printed {
+    values: Vec<Value>,
+    bytes: usize,
+}
+
+/// How large a value is, roughly: what its text and its structure take in memory.
+fn size(value: &Value) -> usize {
+    match value {
+        Value::String(text) => 32 + text.len(),
+        Value::Array(items) => 32 + items.iter().map(size).sum::<usize>(),
+        Value::Object(map) => 32 + map.iter().map(|(key, value)| 32 + key.len() + size(value)).sum::<usize>(),
+        _ => 32,
+    }
+}
+
+thread_local! {
+    /// The values that the template being rendered on this thread has printed so far. The engine's formatter gets no
+    /// context of its own, and one rendering never leaves its thread.
+    static PRINTED: RefCell<Printed> = const { RefCell::new(Printed { values: Vec::new(), bytes: 0 }) };
 }
 
 fn unreadable(error: files::Error) -> Problem {
@@ -149,34 +173,25 @@ fn merge(base: &Context, over: &Context) -> Result<Context, Error> {
     Ok(merged.into())
 }
 
-/// Prints a value as JSON on one line. Only what a macro of a template has already printed goes out as it is.
+/// Prints a placeholder and keeps the value. Only what a macro of a template has already printed goes out as it is.
 fn print_value(output: &mut Output<'_>, _: &mut State<'_, '_>, value: &Context) -> Result<(), Error> {
     if value.is_safe()
         && let Some(text) = value.as_str()
     {
         return output.write_str(text).map_err(Error::from);
     }
-    let mut json = Vec::with_capacity(64);
-    let mut serializer = serde_json::Serializer::with_formatter(&mut json, YamlSafe);
-    value.serialize(&mut serializer).map_err(|error| Error::new(ErrorKind::BadSerialization, error.to_string()))?;
-    let text = String::from_utf8(json).map_err(|error| Error::new(ErrorKind::BadSerialization, error.to_string()))?;
-    output.write_str(&text).map_err(Error::from)
-}
-
-/// JSON that is also YAML 1.1 and 1.2: characters that YAML takes for line breaks, or does not allow, are escaped.
-struct YamlSafe;
-
-impl serde_json::ser::Formatter for YamlSafe {
-    fn write_string_fragment<W: ?Sized + Write>(&mut self, writer: &mut W, fragment: &str) -> io::Result<()> {
-        let special =
-            |c: char| matches!(c, '\u{7f}'..='\u{9f}' | '\u{2028}' | '\u{2029}' | '\u{feff}' | '\u{fffe}' | '\u{ffff}');
-        let mut rest = fragment;
-        while let Some((at, c)) = rest.char_indices().find(|(_, c)| special(*c)) {
-            write!(writer, "{}\\u{:04x}", &rest[..at], u32::from(c))?;
-            rest = &rest[at + c.len_utf8()..];
+    let data =
+        serde_json::to_value(value).map_err(|error| Error::new(ErrorKind::BadSerialization, error.to_string()))?;
+    let slot = PRINTED.with_borrow_mut(|printed| {
+        printed.bytes += size(&data);
+        if printed.bytes > MAX_OUTPUT {
+            return None;
         }
-        writer.write_all(rest.as_bytes())
-    }
+        printed.values.push(data);
+        Some(printed.values.len() - 1)
+    });
+    let slot = slot.ok_or_else(|| Error::new(ErrorKind::WriteFailure, "too much output"))?;
+    output.write_str(&skeleton::placeholder(slot)).map_err(Error::from)
 }
 
 /// Fuel bounds steps, not what one step prints: this bounds that.
@@ -247,7 +262,7 @@ mod tests {
     }
 
     #[test]
-    fn a_value_stays_one_scalar() {
+    fn a_value_stays_one_scalar_wherever_it_is_printed() {
         for text in [
             "no",
             "08",
@@ -266,8 +281,12 @@ mod tests {
             "\t",
             "</script>",
         ] {
-            let object = render("a: {{ v }}\nb:\n- {{ v }}\n{{ v }}: 1\n", &context! { v => text }).unwrap();
-            assert_eq!(object, json!({"a": text, "b": [text], text: 1}));
+            let template =
+                "a: {{ v }}\nb:\n- x-{{ v }}\n{{ v }}: 1\nc: |\n  {{ v }}\n  end\nd: \"{{ v }}\" # {{ v }}\n";
+            let object = render(template, &context! { v => text }).unwrap();
+            let wanted =
+                json!({"a": text, "b": [format!("x-{text}")], text: 1, "c": format!("{text}\nend\n"), "d": text});
+            assert_eq!(object, wanted);
         }
     }
 
@@ -313,6 +332,10 @@ mod tests {
         let long = "A".repeat(1_000_000);
         let problem =
             render("a: 1\n{% for i in range(9) %}#{{ v }}\n{% endfor %}", &context! { v => long }).unwrap_err();
+        assert_eq!(problem.code, "template.output_too_large");
+        let many = vec![1; 50_000];
+        let problem =
+            render("a: 1\n{% for i in range(9) %}#{{ v }}\n{% endfor %}", &context! { v => many }).unwrap_err();
         assert_eq!(problem.code, "template.output_too_large");
     }
 }

@@ -103,7 +103,7 @@ fn check_among(kinds: &[(&str, &str, Check)], object: &Value) -> Result<(), Misf
 }
 
 fn fits<T: DeserializeOwned + Serialize>(object: &Value) -> Result<(), Misfit> {
-    let typed = T::deserialize(object).map_err(|_| wrong_type::<T>(object))?;
+    let typed = T::deserialize(object).map_err(|error| wrong_type::<T>(object, &error.to_string()))?;
     let back = serde_json::to_value(&typed)
         .map_err(|error| Misfit::WrongType { field: String::new(), reason: error.to_string() })?;
     match lost(object, &back, &mut String::new()) {
@@ -112,17 +112,55 @@ fn fits<T: DeserializeOwned + Serialize>(object: &Value) -> Result<(), Misfit> {
     }
 }
 
-/// Reads once more, with the path: only a fault pays for knowing where it is.
-fn wrong_type<T: DeserializeOwned>(object: &Value) -> Misfit {
-    let (field, reason) = match serde_path_to_error::deserialize::<_, T>(object) {
-        Ok(_) => (String::new(), "it cannot be read".to_owned()),
-        Err(error) => (error.path().to_string(), error.inner().to_string()),
-    };
+fn wrong_type<T: DeserializeOwned>(object: &Value, reason: &str) -> Misfit {
+    let field = culprit::<T>(object, reason);
     match reason.strip_prefix("unknown field `").and_then(|rest| rest.split_once('`')) {
-        Some((name, _)) if field.ends_with(name) || field == "." => Misfit::UnknownField { field },
-        Some((name, _)) => Misfit::UnknownField { field: format!("{field}.{name}") },
-        None => Misfit::WrongType { field, reason },
+        Some((name, _)) if field.is_empty() => Misfit::UnknownField { field: name.to_owned() },
+        Some(_) => Misfit::UnknownField { field },
+        None => Misfit::WrongType { field, reason: reason.to_owned() },
     }
+}
+
+/// Finds the field behind an error: the one without which the error is another, or none. Only a fault pays for knowing
+/// where it is; a deserializer that keeps track of the path would double the code of every kind.
+fn culprit<T: DeserializeOwned>(object: &Value, reason: &str) -> String {
+    let mut path = String::new();
+    let mut pointer = String::new();
+    let changes = |pointer: &str, step: &Step| {
+        let mut without = object.clone();
+        match (without.pointer_mut(pointer), step) {
+            (Some(Value::Object(map)), Step::Key(key)) => drop(map.shift_remove(key)),
+            (Some(Value::Array(items)), Step::Index(index)) => drop(items.remove(*index)),
+            _ => return false,
+        }
+        T::deserialize(&without).err().is_none_or(|error| error.to_string() != reason)
+    };
+    loop {
+        let steps: Vec<Step> = match object.pointer(&pointer) {
+            Some(Value::Object(map)) => map.keys().cloned().map(Step::Key).collect(),
+            Some(Value::Array(items)) => (0..items.len()).map(Step::Index).collect(),
+            _ => return path,
+        };
+        match steps.into_iter().find(|step| changes(&pointer, step)) {
+            Some(Step::Key(key)) => {
+                if !path.is_empty() {
+                    path.push('.');
+                }
+                path.push_str(&key);
+                pointer = format!("{pointer}/{}", key.replace('~', "~0").replace('/', "~1"));
+            }
+            Some(Step::Index(index)) => {
+                path.push_str(&format!("[{index}]"));
+                pointer = format!("{pointer}/{index}");
+            }
+            None => return path,
+        }
+    }
+}
+
+enum Step {
+    Key(String),
+    Index(usize),
 }
 
 /// The path of the first value of `before` that `after` lacks or has otherwise.

@@ -27,8 +27,9 @@ impl Repository {
     pub fn history(&self, from: CommitId, path: Option<&str>) -> Result<History<'_>, Error> {
         self.find_commit(from)?;
         let mut walk = self.git2().revwalk()?;
-        // By time only: an order by topology would read the whole history before the first answer.
-        walk.set_sorting(git2::Sort::TIME)?;
+        // The order that a walk has by itself, which is that of `git log`: the newest of those commits that have been
+        // reached. Any order that is asked for would read the whole history before the first answer, and the one by
+        // time would shuffle the commits of one second.
         walk.push(from.to_oid()?)?;
         let path = path.filter(|path| !path.is_empty()).map(str::to_owned);
         Ok(History { repository: self, walk, path })

@@ -1,11 +1,16 @@
 //! Moving refs: always a compare-and-swap, always under the lock that every Git program respects.
 
+use std::fs::{self, File};
+use std::path::Path;
 use std::time::Duration;
 
 use backon::{BlockingRetryable, ExponentialBuilder};
 use git2::ErrorCode;
 
 use super::{BranchName, CommitId, Error, RefName, Repository};
+
+/// Git holds the lock of a ref for milliseconds. One that is older than this was left by a process that died.
+const STALE: Duration = Duration::from_secs(5);
 
 /// What a ref becomes.
 #[derive(Clone, Copy)]
@@ -48,8 +53,12 @@ impl Repository {
     }
 
     fn move_ref(&self, name: &RefName, to: Move, expected: Option<CommitId>) -> Result<(), Error> {
-        // A lock is held for about a millisecond. Twenty writers take turns within these 2 s; a lock that outlives
-        // them was left by a process that died, and only a person can know that.
+        // Keeps our own processes apart, also while they make and clear away the folders of refs. The system takes this
+        // lock off a process that dies, so it is never stale.
+        let path = self.git2().commondir().join("wooo.lock");
+        let ours = File::create(&path).map_err(Error::io(&path))?;
+        ours.lock().map_err(Error::io(&path))?;
+        // Another program holds a ref's lock for about a millisecond.
         let patience = ExponentialBuilder::default()
             .with_min_delay(Duration::from_millis(1))
             .with_max_delay(Duration::from_millis(50))
@@ -58,7 +67,16 @@ impl Repository {
             .with_jitter();
         (|| self.move_ref_once(name, to, expected))
             .retry(patience)
-            .when(|error| matches!(error, Error::RefLocked { .. }))
+            .when(|error| match error {
+                Error::RefLocked { lock, .. } => {
+                    // None of our own processes can hold it, and no other holds it for that long.
+                    if is_stale(lock) {
+                        let _gone = fs::remove_file(lock);
+                    }
+                    true
+                }
+                _ => false,
+            })
             .call()
     }
 
@@ -76,7 +94,12 @@ impl Repository {
             Move::To(new) => transaction.set_target(name.as_str(), new.to_oid()?, None, "wooo")?,
             Move::Gone => transaction.remove(name.as_str())?,
         }
-        Ok(transaction.commit()?)
+        transaction.commit().map_err(|error| match error.code() {
+            ErrorCode::Locked => {
+                Error::RefLocked { name: name.clone(), lock: self.git2().commondir().join("packed-refs.lock") }
+            }
+            _ => Error::Git(error),
+        })
     }
 
     /// A new ref cannot be where others have a folder, nor below another ref. The file system says so for refs that are
@@ -103,4 +126,9 @@ impl Repository {
             _ => self.refuse_folder_conflict(name).err().unwrap_or(Error::Git(error)),
         }
     }
+}
+
+fn is_stale(lock: &Path) -> bool {
+    let modified = fs::metadata(lock).and_then(|metadata| metadata.modified());
+    modified.is_ok_and(|at| at.elapsed().is_ok_and(|age| age > STALE))
 }

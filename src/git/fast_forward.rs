@@ -101,8 +101,16 @@ impl Repository {
         } else {
             fs::read(&path)
         };
-        let id = BlobId::of(&content.map_err(Error::io(&path))?).sha1();
+        let content = content.map_err(Error::io(&path))?;
+        let id = BlobId::of(&content).sha1();
         if [change.before, change.after].into_iter().flatten().any(|known| known.entry().id == id) {
+            return Ok(true);
+        }
+        // What a process leaves that dies while it writes the file. Nothing is lost when the rest is written too.
+        if let Some(after) = change.after
+            && let Ok(blob) = self.git2().find_blob(after.entry().id.to_oid()?)
+            && blob.content().starts_with(&content)
+        {
             return Ok(true);
         }
         // Attributes and settings can make the file on disk differ from its blob, by line ends for one.

@@ -34,6 +34,9 @@ pub struct CommitInfo {
     pub parents: Vec<CommitId>,
     /// Who wrote the change.
     pub author: Person,
+    /// Whether it was made in one go: the same person wrote and committed it, at the same time. Amending, rebasing and
+    /// picking a commit leave its author and change its committer.
+    pub is_original: bool,
     /// When it was committed.
     pub committed_at: Timestamp,
     /// The whole message.
@@ -84,11 +87,14 @@ impl Repository {
         let commit = self.find_commit(id)?;
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         let message = text(commit.message_bytes());
-        let author = commit.author();
+        let (author, committer) = (commit.author(), commit.committer());
         Ok(CommitInfo {
             id,
             parents: commit.parent_ids().map(CommitId::from_oid).collect(),
             author: Person { name: text(author.name_bytes()), email: text(author.email_bytes()) },
+            is_original: author.name_bytes() == committer.name_bytes()
+                && author.email_bytes() == committer.email_bytes()
+                && author.when().seconds() == committer.when().seconds(),
             // A time that no calendar holds was made up by whoever made the commit.
             committed_at: Timestamp::from_second(commit.time().seconds()).unwrap_or(Timestamp::UNIX_EPOCH),
             trailers: Trailers::parse(&message),

@@ -184,7 +184,7 @@ fn attempt(place: &Place, intent: &Intent, request: &Request, options: Options) 
     }
     let new_tree = write(place, tree.id(), &work)?;
     if new_tree == tree.id() {
-        clean_up_merged(place, &branch, tip)?;
+        clean_up_fulfilled(place, &branch, tip)?;
         return Ok(change);
     }
     let (commit, change_id) = propose(place, intent, request, &branch, tip, new_tree, &change)?;
@@ -329,6 +329,12 @@ fn propose(
         let ours = standing_of(place, at, tip)?;
         match ours {
             Standing::HandsOff(commit) => {
+                // Or another process has put it on a tip that came after this one.
+                let found = repository.resolve(&place.base)?;
+                if found != Some(tip) {
+                    let error = git::Error::RefMoved { name: place.base.to_ref(), expected: Some(tip), found };
+                    return Err(Attempt::Moved(error));
+                }
                 return Err(hands_off(&name, commit).into());
             }
             Standing::Merged if name != *branch => place.delete_branch(&name, at)?,
@@ -358,7 +364,7 @@ pub(super) enum Standing {
     Merged,
     /// Exactly one commit of wooo's own, with this change id.
     Ours(String),
-    /// A person has worked on it, with this commit.
+    /// A person has worked on it, with this commit: one of their own on top, or wooo's own amended.
     HandsOff(CommitId),
 }
 
@@ -369,7 +375,9 @@ pub(super) fn standing_of(place: &Place, at: CommitId, tip: CommitId) -> Result<
     }
     let info = repository.commit_info(at)?;
     match (info.parents.as_slice(), info.trailers.get(Key::CHANGE_ID)) {
-        ([parent], Some(id)) if repository.is_ancestor(*parent, tip)? => Ok(Standing::Ours(id.to_owned())),
+        ([parent], Some(id)) if info.is_original && repository.is_ancestor(*parent, tip)? => {
+            Ok(Standing::Ours(id.to_owned()))
+        }
         _ => Ok(Standing::HandsOff(at)),
     }
 }
@@ -385,6 +393,16 @@ fn clean_up_merged(place: &Place, branch: &BranchName, tip: CommitId) -> Result<
     match place.repository.resolve(branch)? {
         Some(at) if place.repository.is_ancestor(at, tip)? => place.delete_branch(branch, at),
         _ => Ok(()),
+    }
+}
+
+/// Deletes the change's branch once the synced branch says what it asks for, be it through another commit. What a person
+/// has worked on stays.
+fn clean_up_fulfilled(place: &Place, branch: &BranchName, tip: CommitId) -> Result<(), git::Error> {
+    let Some(at) = place.repository.resolve(branch)? else { return Ok(()) };
+    match standing_of(place, at, tip)? {
+        Standing::Merged | Standing::Ours(_) => place.repository.delete_branch(branch, at),
+        Standing::HandsOff(_) => Ok(()),
     }
 }
 

@@ -491,6 +491,18 @@ impl AppSpec {
         format!("app-{}", self.name)
     }
 
+    /// The port that the container listens on, if the spec or its framework says one.
+    #[must_use]
+    pub fn own_port(&self) -> Option<Port> {
+        self.port.or_else(|| self.framework.map(|framework| Port(framework.default_port())))
+    }
+
+    /// The path that probes ask for, if the spec or its framework says one.
+    #[must_use]
+    pub fn own_health_path(&self) -> Option<UrlPath> {
+        self.health_path.clone().or_else(|| self.framework?.default_health_path().parse().ok())
+    }
+
     /// How many pods run at least.
     #[must_use]
     pub fn min_replicas(&self) -> u16 {

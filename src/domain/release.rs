@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::app_spec::{AppSpec, Autoscale, Egress, EnvValue, Port, Replicas, Worker};
+use super::app_spec::{Alerts, AppSpec, AutoRepair, Autoscale, Egress, EnvValue, Port, Replicas, Worker};
 use super::document::Document;
 use super::problem::{Problem, Problems};
 use super::{Cpu, HostName, ImageRef, Memory, PlanName, UrlPath, VariableName};
@@ -208,6 +208,14 @@ impl App {
             spec.replicas = None;
             spec.autoscale = None;
             spec.plan = PlanName::standard();
+            (spec.port, spec.health_path) = (spec.own_port(), spec.own_health_path());
+            // What people and alerts are told does not run.
+            spec.display_name = None;
+            (spec.source_type, spec.source_url) = (None, None);
+            spec.owners.clear();
+            spec.notification_channels.clear();
+            spec.alerts = Alerts::default();
+            spec.auto_repair = AutoRepair::default();
             spec
         };
         essence(self) == essence(other) && self.own_domain == other.own_domain

@@ -74,7 +74,9 @@ pub(super) fn rollback(
             format!("name the release to go to: `wooo rollback {} --env {environment} --to COMMIT`", target.name);
         return Err(Problem::new("rollback.already", detail).hint(hint).into());
     }
-    let earlier: Vec<&PastRelease> = past.iter().filter(|past| !past.app.same_release(&current)).collect();
+    let now = as_served(target, &current);
+    let earlier: Vec<&PastRelease> =
+        past.iter().filter(|past| !as_served(target, &past.app).same_release(&now)).collect();
     let found = match to {
         None => earlier.first().copied(),
         Some(to) => find(&earlier, to)?,
@@ -82,7 +84,8 @@ pub(super) fn rollback(
     let Some(found) = found else {
         return Err(no_such_release(target, to, &earlier));
     };
-    let wanted = restored(&target.spec.value, &release.value, &found.app);
+    let wanted = restored(&target.spec.value, &release.value, &found.app, has_suffix(target));
+    refuse_unrestorable(target, &wanted, found)?;
     let reason = format!("{ROLLBACK_REASON} {}", found.name());
     let reason = request.reason.as_ref().map_or(reason.clone(), |why| format!("{reason}: {}", why.trim()));
     let reason: String = reason.chars().take(500).collect();
@@ -127,9 +130,54 @@ fn no_such_release(target: &Target<'_>, to: Option<&str>, earlier: &[&PastReleas
     problem.into()
 }
 
+/// Whether apps in the target's environment get their host names from it.
+fn has_suffix(target: &Target<'_>) -> bool {
+    let environment = target.environment.and_then(|name| target.fleet.settings.environments.get(name));
+    environment.is_some_and(|environment| environment.domain_suffix.is_some())
+}
+
+/// The app with the host name that counts in the target's environment, wherever it is written down.
+fn as_served(target: &Target<'_>, app: &App) -> App {
+    let mut served = app.clone();
+    if has_suffix(target) && !app.own_domain {
+        served.spec.domain = None;
+    }
+    served.own_domain = false;
+    served
+}
+
+/// A release file cannot take back what only the shared spec says.
+fn refuse_unrestorable(target: &Target<'_>, wanted: &Release, found: &PastRelease) -> Result<(), Problem> {
+    let restored = as_served(target, &target.app(wanted));
+    let then = as_served(target, &found.app);
+    if restored.same_release(&then) {
+        return Ok(());
+    }
+    let (now, then) = (data(&restored.spec), data(&then.spec));
+    let fields: Vec<&str> = SHARED.into_iter().filter(|field| now.get(field) != then.get(field)).collect();
+    let detail = format!(
+        "the release {} of `{}` had another {} in its shared spec, which no environment can have for itself",
+        found.name(),
+        target.name,
+        fields.join(" and another "),
+    );
+    let back = |field: &&str| match then.get(*field) {
+        Some(Value::String(text)) => format!("--set {field}={text}"),
+        Some(value) => format!("--set '{field}={value}'"),
+        None => format!("--unset {field}"),
+    };
+    let words: Vec<String> = fields.iter().map(back).collect();
+    let hint = format!("`wooo configure {} {}` undoes that in all environments", target.name, words.join(" "));
+    Err(Problem::new("rollback.shared_spec", detail).hint(hint))
+}
+
+/// Fields that a release runs with and that an environment cannot have for itself, or cannot be without.
+const SHARED: [&str; 4] = ["framework", "domain", "metrics_path", "addons"];
+
 /// The release file that makes the app here what `earlier` was, whatever the shared spec says now. Capacity and
 /// pins stay as they are.
-fn restored(spec: &AppSpec, current: &Release, earlier: &App) -> Release {
+/// Where the environment has host names of its own, the shared one does not count.
+fn restored(spec: &AppSpec, current: &Release, earlier: &App, has_suffix: bool) -> Release {
     let then = &earlier.spec;
     let mut wanted = Release {
         image: then.image.clone(),
@@ -140,11 +188,14 @@ fn restored(spec: &AppSpec, current: &Release, earlier: &App) -> Release {
         restarted_at: current.restarted_at,
         hold: current.hold.clone(),
         // A field is only written here if the shared spec says otherwise.
-        domain: then.domain.clone().filter(|domain| earlier.own_domain || spec.domain.as_ref() != Some(domain)),
+        domain: then
+            .domain
+            .clone()
+            .filter(|domain| earlier.own_domain || (!has_suffix && spec.domain.as_ref() != Some(domain))),
         secrets: (spec.secrets != then.secrets).then(|| then.secrets.clone()),
-        port: then.port.filter(|port| spec.port.as_ref() != Some(port)),
+        port: then.own_port().filter(|port| spec.own_port() != Some(*port)),
         command: (spec.command != then.command).then(|| then.command.clone()),
-        health_path: then.health_path.clone().filter(|path| spec.health_path.as_ref() != Some(path)),
+        health_path: then.own_health_path().filter(|path| spec.own_health_path().as_ref() != Some(path)),
         metrics_path: then.metrics_path.clone().filter(|path| spec.metrics_path.as_ref() != Some(path)),
         workers: (spec.workers != then.workers).then(|| then.workers.clone()),
         egress: (spec.egress != then.egress).then(|| then.egress.clone()),
@@ -210,7 +261,7 @@ mod tests {
         );
         let now = spec("name: a\nimage: x/a:1\nport: 9000\nenv: {A: '1', C: '4'}\n");
         let current = release("image: x/a:2\nreplicas: 5\n");
-        let wanted = restored(&now, &current, &then);
+        let wanted = restored(&now, &current, &then, false);
         let restored_app = App::resolve(&now, &wanted);
         assert!(restored_app.same_release(&then), "{restored_app:?}");
         assert_eq!(restored_app.spec.max_replicas(), 5);

@@ -76,8 +76,7 @@ fn open_or_create(folder: &Path, start: &Start) -> Result<Repository, Problems> 
     match Repository::open(folder) {
         Ok(repository) => Ok(repository),
         Err(git::Error::NoRepository { .. }) => {
-            let occupied = std::fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_some());
-            if occupied {
+            if is_occupied(folder, start.bare) {
                 let detail = format!("{} is not empty and not a Git repository", folder.display());
                 return Err(Problem::new("init.occupied", detail)
                     .hint("choose an empty folder, or `git init` this one first")
@@ -87,6 +86,14 @@ fn open_or_create(folder: &Path, start: &Start) -> Result<Repository, Problems> 
         }
         Err(error) => Err(git_problems(error)),
     }
+}
+
+/// Whether a folder holds anything but what a run left that was killed while it made the repository.
+fn is_occupied(folder: &Path, bare: bool) -> bool {
+    const BARE: [&str; 8] = ["HEAD", "branches", "config", "description", "hooks", "info", "objects", "refs"];
+    let is_unfinished = |name: &str| if bare { BARE.contains(&name) } else { name == ".git" };
+    std::fs::read_dir(folder)
+        .is_ok_and(|entries| entries.flatten().any(|entry| !entry.file_name().to_str().is_some_and(is_unfinished)))
 }
 
 fn pointers(fleet: &Fleet<'_>) -> Vec<String> {

@@ -93,6 +93,16 @@ impl<'a> Fleet<'a> {
     /// # Errors
     /// `files.unreadable`. A folder whose name no app can have is a `fleet.stray` problem.
     pub fn apps(&self) -> Result<Vec<AppName>, Problems> {
+        let (names, strays) = self.apps_and_strays()?;
+        Problems::check(strays)?;
+        Ok(names)
+    }
+
+    /// The names of all apps, sorted, and what is wrong with the other folders beside them.
+    ///
+    /// # Errors
+    /// `files.unreadable`.
+    pub fn apps_and_strays(&self) -> Result<(Vec<AppName>, Vec<Problem>), Problems> {
         let mut names = Vec::new();
         let mut problems = Vec::new();
         for entry in self.list("apps")? {
@@ -105,8 +115,7 @@ impl<'a> Fleet<'a> {
                 )),
             }
         }
-        Problems::check(problems)?;
-        Ok(names)
+        Ok((names, problems))
     }
 
     /// The shared spec of an app, or `None`.

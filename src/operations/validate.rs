@@ -29,10 +29,8 @@ pub fn run(tree: &dyn FileTree, mut done: impl FnMut()) -> Result<Report, Proble
     let renderer = fleet.renderer()?;
     let mut problems = Vec::new();
     let mut units = Vec::new();
-    let apps = fleet.apps().unwrap_or_else(|found| {
-        problems.extend(found.into_vec());
-        Vec::new()
-    });
+    let (apps, strays) = fleet.apps_and_strays()?;
+    problems.extend(strays);
     for app in &apps {
         let selection = Selection { apps: vec![app.clone()], environments: Vec::new() };
         match (fleet.spec(app), selection.units(&fleet)) {

@@ -79,13 +79,18 @@ pub(super) struct Page(String);
 impl Page {
     /// One line.
     pub(super) fn line(&mut self, text: impl AsRef<str>) {
-        self.0.push_str(text.as_ref());
+        self.verbatim(&harmless(text.as_ref()));
+    }
+
+    /// Text that programs read, exactly as it is.
+    pub(super) fn verbatim(&mut self, text: &str) {
+        self.0.push_str(text);
         self.0.push('\n');
     }
 
     /// One line that stands out.
     pub(super) fn heading(&mut self, text: impl AsRef<str>) {
-        self.line(format!("{BOLD}{}{BOLD:#}", text.as_ref()));
+        self.verbatim(&format!("{BOLD}{}{BOLD:#}", harmless(text.as_ref())));
     }
 
     /// Differences with their risk.
@@ -96,7 +101,8 @@ impl Page {
                 Risk::Medium => MEDIUM,
                 Risk::Low => LOW,
             };
-            self.line(format!("  {style}{:<6}{style:#} {entry}", entry.risk.to_string()));
+            let entry_text = harmless(&entry.to_string());
+            self.verbatim(&format!("  {style}{:<6}{style:#} {entry_text}", entry.risk.to_string()));
         }
     }
 
@@ -118,10 +124,30 @@ impl Page {
     }
 }
 
+/// `text` without what would steer a terminal or turn the order of its words around: such characters are shown as their
+/// code points.
+fn harmless(text: &str) -> String {
+    let steers = |c: char| {
+        (c.is_control() && !matches!(c, '\n' | '\t'))
+            || matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    };
+    let mut shown = String::with_capacity(text.len());
+    for c in text.chars() {
+        if steers(c) {
+            shown.extend(c.escape_unicode());
+        } else {
+            shown.push(c);
+        }
+    }
+    shown
+}
+
 /// A problem as source with an arrow, in the manner of rustc.
 fn annotated(problem: &Problem) -> String {
-    let title = Level::ERROR.primary_title(problem.detail.as_str()).id(problem.code);
-    let hints = problem.hints.iter().map(|hint| Level::HELP.message(hint.as_str()));
+    let detail = harmless(&problem.detail);
+    let title = Level::ERROR.primary_title(detail.as_str()).id(problem.code);
+    let hints: Vec<String> = problem.hints.iter().map(|hint| harmless(hint)).collect();
+    let hints = hints.iter().map(|hint| Level::HELP.message(hint.as_str()));
     let group = match &problem.location {
         Some(location) => {
             let span = byte_span(&location.excerpt, location.column - 1, location.length);

@@ -18,6 +18,6 @@ pub(in crate::cli) fn run(args: &BuildArgs, printer: &Printer) -> Result<bool, P
     let fail = |error: overlay::Error| Problem::new("overlay.failed", error.to_string());
     let objects = overlay::build(&tree, &directory).map_err(fail)?;
     let text = overlay::write(&objects).map_err(fail)?;
-    printer.answer(&objects, |page| page.line(text.trim_end()));
+    printer.answer(&objects, |page| page.verbatim(text.trim_end()));
     Ok(true)
 }

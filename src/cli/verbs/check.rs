@@ -8,6 +8,7 @@ use crate::domain::{Problem, Problems};
 use crate::files::DirectoryTree;
 use crate::operations::fleet::SETTINGS_FILE;
 use crate::operations::place::Place;
+use crate::operations::verify::{Drift, Finding};
 use crate::operations::{validate as validation, verify as verification};
 
 pub(in crate::cli) fn validate(args: &CheckArgs, printer: &Printer) -> Result<bool, Problems> {
@@ -51,7 +52,13 @@ pub(in crate::cli) fn verify(args: &VerifyArgs, printer: &Printer) -> Result<boo
         for finding in &report.findings {
             page.line(format!("  {:<10} {}", finding.drift.to_string(), finding.path));
         }
-        page.line("`wooo rerender` writes what the specs say");
+        let is_unexpected = |finding: &Finding| finding.drift == Drift::Unexpected;
+        if !report.findings.iter().all(is_unexpected) {
+            page.line("`wooo rerender` writes what the specs say");
+        }
+        if report.findings.iter().any(is_unexpected) {
+            page.line("nothing renders the unexpected files: remove them, or the controllers may apply them");
+        }
     });
     if !report.problems.is_empty() {
         printer.problems(&report.problems);

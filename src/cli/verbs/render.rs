@@ -28,8 +28,8 @@ pub(in crate::cli) fn run(args: &RenderArgs, printer: &Printer) -> Result<bool, 
                 .iter()
                 .filter(|file| file.name != RECORD_FILE && file.name != crate::render::KUSTOMIZATION_FILE)
             {
-                page.line("---");
-                page.line(file.content.trim_end());
+                page.verbatim("---");
+                page.verbatim(file.content.trim_end());
             }
         }),
     }

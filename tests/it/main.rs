@@ -2,6 +2,7 @@
 
 #![expect(clippy::expect_used, reason = "a test fails by panicking, in its helpers too")]
 
+mod cli;
 mod detect;
 mod git;
 mod operations;

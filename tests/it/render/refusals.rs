@@ -290,8 +290,8 @@ fn added(object: &str) -> String {
     ]
     .into_iter()
     .collect();
-    let overlay = Overlay::load(&tree, folder).unwrap();
-    let renderer = renderer(settings("k3s", "flux", "ingress"), &[]).unwrap();
+    let overlay = Overlay::load(&tree, folder).expect("the fixture is valid");
+    let renderer = renderer(settings("k3s", "flux", "ingress"), &[]).expect("the templates are valid");
     told(renderer.render(&app(SHOP), &production(), Some(OwnOverlay { folder, overlay: &overlay })))
 }
 

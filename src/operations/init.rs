@@ -82,6 +82,11 @@ fn open_or_create(folder: &Path, start: &Start) -> Result<Repository, Problems> 
                     .hint("choose an empty folder, or `git init` this one first")
                     .into());
             }
+            // Nothing is a repository here yet, so that nobody works in it: these are a killed run's.
+            let inside = if start.bare { folder.to_owned() } else { folder.join(".git") };
+            for lock in ["HEAD.lock", "config.lock"] {
+                let _gone = std::fs::remove_file(inside.join(lock));
+            }
             Repository::init(folder, &start.branch, start.bare).map_err(git_problems)
         }
         Err(error) => Err(git_problems(error)),
@@ -90,7 +95,8 @@ fn open_or_create(folder: &Path, start: &Start) -> Result<Repository, Problems> 
 
 /// Whether a folder holds anything but what a run left that was killed while it made the repository.
 fn is_occupied(folder: &Path, bare: bool) -> bool {
-    const BARE: [&str; 8] = ["HEAD", "branches", "config", "description", "hooks", "info", "objects", "refs"];
+    const BARE: [&str; 10] =
+        ["HEAD", "HEAD.lock", "branches", "config", "config.lock", "description", "hooks", "info", "objects", "refs"];
     let is_unfinished = |name: &str| if bare { BARE.contains(&name) } else { name == ".git" };
     std::fs::read_dir(folder)
         .is_ok_and(|entries| entries.flatten().any(|entry| !entry.file_name().to_str().is_some_and(is_unfinished)))

@@ -8,3 +8,4 @@ mod git;
 mod operations;
 mod overlay;
 mod render;
+mod tidy;

@@ -4,6 +4,7 @@
 
 mod cli;
 mod detect;
+mod docs;
 mod git;
 mod operations;
 mod overlay;

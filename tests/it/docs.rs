@@ -3,6 +3,8 @@
 //! `UPDATE_DOCS=1 cargo test docs` writes anew what is generated: `docs/commands.md`, `docs/schema/` and the output in
 //! every `console` block.
 
+#![expect(clippy::panic, reason = "a test fails by panicking, in its helpers too")]
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};

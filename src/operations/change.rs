@@ -82,7 +82,7 @@ pub struct Change {
 /// Makes the change that `intent` asks for.
 ///
 /// # Errors
-/// What refuses it, what is wrong with the fleet, or `change.contended` after ten tries.
+/// What refuses it, what is wrong with the fleet, or `change.contended` after fifty tries (ten on a remote).
 pub fn run(place: &Place, intent: &Intent, request: &Request, options: Options) -> Result<Change, Problems> {
     retry(place, || attempt(place, intent, request, options))
 }

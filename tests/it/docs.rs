@@ -291,6 +291,22 @@ fn every_field_is_documented() {
 }
 
 #[test]
+fn every_environment_variable_is_documented() {
+    let name = Regex::new(r#""(WOOO_[A-Z_]+|SOURCE_DATE_EPOCH)""#).expect("a pattern");
+    let known: BTreeSet<String> = production_texts()
+        .iter()
+        .flat_map(|text| name.captures_iter(text).map(|found| found[1].to_owned()).collect::<Vec<_>>())
+        .collect();
+    assert!(known.len() > 5, "the variables were not found");
+    for document in ["README.md", "README.zh-TW.md"] {
+        let text = std::fs::read_to_string(root().join(document)).expect("the document is there");
+        for name in &known {
+            assert!(text.contains(&format!("`{name}`")), "{document} does not mention {name}");
+        }
+    }
+}
+
+#[test]
 fn every_template_filter_is_documented() {
     let source = std::fs::read_to_string(root().join("src/render/templates.rs")).expect("the source is there");
     let text = std::fs::read_to_string(root().join("docs/templates.md")).expect("docs/templates.md is there");
@@ -414,15 +430,7 @@ impl Schema {
 fn codes_of_the_source() -> BTreeSet<String> {
     let made = Regex::new(r#"(?:Problem::new|Self::new|fault)\(\s*"([a-z]+)\.[a-z_]+""#).expect("a pattern");
     let literal = Regex::new(r#""([a-z]+)\.([a-z_]+)""#).expect("a pattern");
-    let mut sources = Vec::new();
-    rust_files(&root().join("src"), &mut sources);
-    let texts: Vec<String> = sources
-        .iter()
-        .map(|path| {
-            let text = std::fs::read_to_string(path).expect("a source is text");
-            text.split("\n#[cfg(test)]").next().unwrap_or_default().to_owned()
-        })
-        .collect();
+    let texts = production_texts();
     let areas: BTreeSet<String> =
         texts.iter().flat_map(|text| made.captures_iter(text)).map(|found| found[1].to_owned()).collect();
     // `app.py` is a file.
@@ -433,6 +441,17 @@ fn codes_of_the_source() -> BTreeSet<String> {
         .filter(|found| areas.contains(&found[1]) && !file.contains(&&found[2]))
         .map(|found| format!("{}.{}", &found[1], &found[2]))
         .collect()
+}
+
+/// The source files without the tests at their ends.
+fn production_texts() -> Vec<String> {
+    let mut sources = Vec::new();
+    rust_files(&root().join("src"), &mut sources);
+    let read = |path: &PathBuf| {
+        let text = std::fs::read_to_string(path).expect("a source is text");
+        text.split("\n#[cfg(test)]").next().unwrap_or_default().to_owned()
+    };
+    sources.iter().map(read).collect()
 }
 
 /// What differs from run to run, made the same: times, commit ids, and the width of nothing else.

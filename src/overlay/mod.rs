@@ -6,7 +6,7 @@
 //!
 //! Knows nothing of apps, environments or fleets, and does not write files.
 //!
-//! A kustomization is read once ([`load`]) into a [`layer`] of compiled steps: patches parsed, expressions compiled, tables
+//! A kustomization is read once (`load`) into a `layer` of compiled steps: patches parsed, expressions compiled, tables
 //! of fields split by kind. Applying it then needs neither the tree nor any parser.
 
 mod base64;

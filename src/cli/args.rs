@@ -15,10 +15,10 @@ use crate::git::BranchName;
 /// wooo renders everything that an app needs on Kubernetes and commits it to a Git repository that Argo CD or Flux
 /// syncs. It never applies anything to a cluster.
 #[derive(Debug, Parser)]
-#[command(name = "wooo", version, propagate_version = true, max_term_width = 100, color = clap::ColorChoice::Auto)]
+#[command(name = "wooo", bin_name = "wooo", version, propagate_version = true, max_term_width = 100, color = clap::ColorChoice::Auto)]
 pub(super) struct Cli {
     /// The form of the answer
-    #[arg(long, global = true, value_enum, default_value_t = Format::Text, env = "WOOO_OUTPUT")]
+    #[arg(long, global = true, value_enum, default_value_t = Format::Text, env = "WOOO_OUTPUT", hide_env_values = true)]
     pub(super) output: Format,
     #[command(flatten)]
     pub(super) color: ColorArg,
@@ -138,7 +138,7 @@ pub(super) enum Verb {
 #[derive(Args, Clone, Debug)]
 pub(super) struct FleetArg {
     /// The fleet repository: a work tree, a bare repository, or an https or ssh URL
-    #[arg(long, value_name = "DIR|URL", env = "WOOO_FLEET", default_value = ".")]
+    #[arg(long, value_name = "DIR|URL", env = "WOOO_FLEET", hide_env_values = true, default_value = ".")]
     pub(super) fleet: String,
 }
 
@@ -147,8 +147,8 @@ pub(super) struct FleetArg {
 pub(super) struct ChangeArgs {
     #[command(flatten)]
     pub(super) fleet: FleetArg,
-    /// Who asks; recorded in the commit [default: local:<your Git user name>]
-    #[arg(long, value_name = "WHO", env = "WOOO_ACTOR")]
+    /// Who asks; recorded in the commit [default: local: and your Git user name]
+    #[arg(long, value_name = "WHO", env = "WOOO_ACTOR", hide_env_values = true)]
     pub(super) actor: Option<String>,
     /// Why; recorded in the commit
     #[arg(long, value_name = "TEXT")]
@@ -193,7 +193,7 @@ pub(super) struct InitArgs {
     #[arg(long, value_parser = word::<Provider>, default_value = "k3s")]
     pub(super) provider: Provider,
     /// Who asks; recorded in the commit
-    #[arg(long, value_name = "WHO", env = "WOOO_ACTOR")]
+    #[arg(long, value_name = "WHO", env = "WOOO_ACTOR", hide_env_values = true)]
     pub(super) actor: Option<String>,
 }
 
@@ -218,7 +218,7 @@ pub(super) struct RenderArgs {
     #[arg(long = "env", value_name = "ENV")]
     pub(super) environment: EnvironmentName,
     /// A fleet with settings, templates and overlays [default: those of a new fleet]
-    #[arg(long, value_name = "DIR", env = "WOOO_FLEET")]
+    #[arg(long, value_name = "DIR", env = "WOOO_FLEET", hide_env_values = true)]
     pub(super) fleet: Option<PathBuf>,
     /// Write one file per object into this folder
     #[arg(short = 'o', long = "out", value_name = "DIR")]
@@ -234,7 +234,7 @@ pub(super) struct BuildArgs {
 #[derive(Args, Debug)]
 pub(super) struct CheckArgs {
     /// The fleet: a folder, or a bare repository
-    #[arg(value_name = "DIR", env = "WOOO_FLEET", default_value = ".")]
+    #[arg(value_name = "DIR", env = "WOOO_FLEET", hide_env_values = true, default_value = ".")]
     pub(super) fleet: PathBuf,
 }
 
@@ -292,9 +292,9 @@ pub(super) struct SchemaArgs {
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
 pub(super) enum Schema {
-    /// wooo.yaml and apps/<app>/app.yaml
+    /// wooo.yaml, and app.yaml in the fleet
     App,
-    /// apps/<app>/<env>.yaml
+    /// The release file of an app in an environment
     Release,
     /// fleet.yaml
     Fleet,

@@ -73,6 +73,11 @@ impl Printer {
     }
 }
 
+/// `1 app`, `2 apps`.
+pub(super) fn counted(count: usize, one: &str) -> String {
+    if count == 1 { format!("1 {one}") } else { format!("{count} {one}s") }
+}
+
 /// A page of text for people.
 pub(super) struct Page(String);
 

@@ -1,10 +1,11 @@
 //! The app spec: the short file in which an app's owner says what they want.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 
 use indexmap::IndexMap;
-use schemars::JsonSchema;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
 use super::document::Document;
@@ -110,9 +111,23 @@ pub enum SourceType {
 macro_rules! ranged {
     ($(#[$doc:meta])* $name:ident($inner:ty), $what:literal, $min:literal..=$max:literal) => {
         $(#[$doc])*
-        #[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, JsonSchema, Ord, PartialEq, PartialOrd, Serialize)]
+        #[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
         #[serde(try_from = "i64")]
-        pub struct $name(#[schemars(range(min = $min, max = $max))] $inner);
+        pub struct $name($inner);
+
+        impl JsonSchema for $name {
+            fn inline_schema() -> bool {
+                true
+            }
+
+            fn schema_name() -> Cow<'static, str> {
+                stringify!($name).into()
+            }
+
+            fn json_schema(_: &mut SchemaGenerator) -> Schema {
+                json_schema!({"type": "integer", "minimum": $min, "maximum": $max})
+            }
+        }
 
         impl $name {
             /// The number.
@@ -186,10 +201,24 @@ const fn seventy_percent() -> Percent {
 }
 
 /// The value of a variable: any text without NUL, at most 32 KiB, that is not a secret.
-#[derive(Clone, Debug, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(try_from = "String", into = "String")]
-#[schemars(with = "String")]
 pub struct EnvValue(String);
+
+impl JsonSchema for EnvValue {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "EnvValue".into()
+    }
+
+    /// In YAML `no` and `08` need no quotes to be taken as text here, and an editor must not say that they do.
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({"type": ["string", "number", "boolean"], "maxLength": 32768})
+    }
+}
 
 impl EnvValue {
     /// The text.
@@ -313,7 +342,7 @@ pub struct Egress {
 /// A person or group on a forge.
 #[derive(Clone, Debug, Deserialize, Eq, Hash, JsonSchema, PartialEq, Serialize)]
 #[serde(try_from = "String", into = "String")]
-#[schemars(with = "String")]
+#[schemars(with = "String", extend("pattern" = "^(github|gitlab|gitea|local):[-_./A-Za-z0-9]{1,200}$"))]
 pub struct Owner(String);
 
 impl Owner {

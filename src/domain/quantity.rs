@@ -158,7 +158,7 @@ macro_rules! text_quantity {
             }
 
             fn json_schema(_: &mut SchemaGenerator) -> Schema {
-                json_schema!({"type": ["string", "integer"], "pattern": $pattern, "minimum": 1, "examples": [$example]})
+                json_schema!({"type": ["string", "number"], "pattern": $pattern, "exclusiveMinimum": 0, "examples": [$example]})
             }
         }
     };

@@ -9,30 +9,30 @@ use super::{CommitId, CommitInfo, Error, Repository, TreeId};
 pub struct History<'r> {
     repository: &'r Repository,
     walk: git2::Revwalk<'r>,
-    path: Option<String>,
+    paths: Vec<String>,
 }
 
 impl std::fmt::Debug for History<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "History({:?})", self.path)
+        write!(f, "History({:?})", self.paths)
     }
 }
 
 impl Repository {
-    /// The history of `from`; with a `path`, only the commits that changed what stands there. A merge counts only if
+    /// The history of `from`; with `paths`, only the commits that changed what stands at one of them. A merge counts only if
     /// it differs from everything that it merges, as with `git log`: what it brought in is there in its own commits.
     ///
     /// # Errors
     /// [`Error::NoObject`] if there is no such commit.
-    pub fn history(&self, from: CommitId, path: Option<&str>) -> Result<History<'_>, Error> {
+    pub fn history(&self, from: CommitId, paths: &[&str]) -> Result<History<'_>, Error> {
         self.find_commit(from)?;
         let mut walk = self.git2().revwalk()?;
         // The order that a walk has by itself, which is that of `git log`: the newest of those commits that have been
         // reached. Any order that is asked for would read the whole history before the first answer, and the one by
         // time would shuffle the commits of one second.
         walk.push(from.to_oid()?)?;
-        let path = path.filter(|path| !path.is_empty()).map(str::to_owned);
-        Ok(History { repository: self, walk, path })
+        let paths = paths.iter().map(|path| (*path).to_owned()).collect();
+        Ok(History { repository: self, walk, paths })
     }
 
     /// Whether what stands at `path` is not the same in both trees. Folders are opened only as long as they differ.
@@ -77,10 +77,11 @@ impl History<'_> {
     fn next_commit(&mut self) -> Result<Option<CommitInfo>, Error> {
         while let Some(id) = self.walk.next() {
             let id = CommitId::from_oid(id?);
-            let is_wanted = match &self.path {
-                Some(path) => self.touches(&self.repository.find_commit(id)?, path)?,
-                None => true,
-            };
+            let commit = self.repository.find_commit(id)?;
+            let mut is_wanted = self.paths.is_empty();
+            for path in &self.paths {
+                is_wanted = is_wanted || self.touches(&commit, path)?;
+            }
             if is_wanted {
                 return self.repository.commit_info(id).map(Some);
             }

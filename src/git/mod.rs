@@ -47,7 +47,7 @@ pub use network::{Limits, Network, NetworkPolicy};
 pub use object::PreparedBlob;
 pub use push::PushRef;
 pub use remote::{FetchRef, Remote, RemoteBranches};
-pub use repository::Repository;
+pub use repository::{Repository, default_identity};
 pub use trailers::{Key, Trailers, message};
 pub use tree::{EntryId, GitTree};
 pub use url::{RemoteUrl, TrustedOrigin, UrlError, UrlPolicy};

@@ -110,9 +110,7 @@ impl Repository {
     /// The name and e-mail address that Git's own settings give to commits here, each if it is set.
     #[must_use]
     pub fn configured_identity(&self) -> (Option<String>, Option<String>) {
-        let Ok(config) = self.inner.config() else { return (None, None) };
-        let text = |key| config.get_string(key).ok().filter(|text| !text.trim().is_empty());
-        (text("user.name"), text("user.email"))
+        self.inner.config().map_or((None, None), |config| identity(&config))
     }
 
     /// The commit that the branch points to; `None` if there is no such branch, or no commit on it yet.
@@ -264,6 +262,17 @@ pub(super) fn no_object(error: git2::Error, kind: &'static str, id: Sha1) -> Err
         ErrorCode::NotFound => Error::NoObject { kind, id: id.to_string() },
         _ => Error::Git(error),
     }
+}
+
+/// The name and e-mail address that Git's own settings give to commits where there is no repository yet.
+#[must_use]
+pub fn default_identity() -> (Option<String>, Option<String>) {
+    git2::Config::open_default().map_or((None, None), |config| identity(&config))
+}
+
+fn identity(config: &git2::Config) -> (Option<String>, Option<String>) {
+    let text = |key| config.get_string(key).ok().filter(|text| !text.trim().is_empty());
+    (text("user.name"), text("user.email"))
 }
 
 #[cfg(test)]

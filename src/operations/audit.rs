@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use serde::Serialize;
 
+use super::fleet::{Fleet, rendered_path};
 use super::git_problems;
 use super::place::Place;
 use crate::domain::{AppName, Problems};
@@ -38,9 +39,19 @@ pub struct Act {
 /// What is wrong with the repository.
 pub fn run(place: &Place, app: Option<&AppName>, limit: usize) -> Result<Vec<Act>, Problems> {
     let tip = place.tip()?;
-    let path = app.map(|app| format!("apps/{app}"));
+    // A rerendering touches what an app renders to, and not its spec.
+    let paths: Vec<String> = match app {
+        Some(app) => {
+            let tree = place.repository.tree(tip).map_err(git_problems)?;
+            let environments = Fleet::open(&tree)?.settings.environments.into_keys();
+            let rendered = environments.map(|environment| rendered_path(app, &environment));
+            rendered.chain([format!("apps/{app}")]).collect()
+        }
+        None => Vec::new(),
+    };
+    let paths: Vec<&str> = paths.iter().map(String::as_str).collect();
     let mut acts = Vec::new();
-    for info in place.repository.history(tip, path.as_deref()).map_err(git_problems)?.take(limit) {
+    for info in place.repository.history(tip, &paths).map_err(git_problems)?.take(limit) {
         let info = info.map_err(git_problems)?;
         let trailer = |key| info.trailers.get(key).map(str::to_owned);
         acts.push(Act {

@@ -41,7 +41,7 @@ pub fn releases(
     environment: &EnvironmentName,
 ) -> Result<Vec<PastRelease>, Problems> {
     let mut found: Vec<PastRelease> = Vec::new();
-    for commit in repository.history(tip, Some(&format!("apps/{app}"))).map_err(git_problems)?.take(MAX_COMMITS) {
+    for commit in repository.history(tip, &[&format!("apps/{app}")]).map_err(git_problems)?.take(MAX_COMMITS) {
         let info = commit.map_err(git_problems)?;
         let tree = repository.tree(info.id).map_err(git_problems)?;
         let resolved = Fleet::open(&tree).and_then(|fleet| fleet.app(app, environment));

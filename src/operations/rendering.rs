@@ -71,13 +71,21 @@ pub(super) fn departure(
     environment: &EnvironmentName,
     record: Option<&Record>,
 ) -> Result<FileChanges, Problems> {
-    let folder = rendered_path(app, environment);
     let mut changes = routes::moves(tree, app, environment, record.and_then(|record| record.host.as_deref()), None)?;
-    for file in record.iter().flat_map(|record| &record.files).map(String::as_str).chain([RECORD_FILE]) {
-        changes.push((format!("{folder}/{file}"), None));
-    }
-    changes.push((delivery_path(app, environment), None));
+    changes.extend(files_of(app, environment, record).map(|path| (path, None)));
     Ok(changes)
+}
+
+/// The files that wooo wrote for an app, by its record.
+pub(super) fn files_of<'a>(
+    app: &AppName,
+    environment: &EnvironmentName,
+    record: Option<&'a Record>,
+) -> impl Iterator<Item = String> + use<'a> {
+    let folder = rendered_path(app, environment);
+    let delivery = delivery_path(app, environment);
+    let listed = record.into_iter().flat_map(|record| &record.files).map(String::as_str).chain([RECORD_FILE]);
+    listed.map(move |file| format!("{folder}/{file}")).chain([delivery])
 }
 
 /// The objects that `tree` holds for an app, as far as they can be read: a damaged file counts as absent, and the

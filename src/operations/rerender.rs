@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::batch::{Selection, Unit, render_each};
 use super::change::{self, Attempt, Options, Stage, Standing, retry, signature, trailers};
-use super::fleet::{Fleet, delivery_path, rendered_path};
+use super::fleet::{Fleet, delivery_path, release_path, rendered_path};
 use super::place::Place;
 use super::routes::{self, Claim};
 use super::{Request, file_problems, from_git, rendering};
@@ -84,10 +84,7 @@ fn attempt(
     let total = units.len();
     let mut writer = place.repository.writer();
     let whole_fleet = selection.apps.is_empty() && selection.environments.is_empty();
-    let (mut differences, held) = render_all(&fleet, &tree, units, request, &mut writer, done)?;
-    if whole_fleet {
-        differences.extend(departed(&fleet, &tree)?);
-    }
+    let (differences, held) = render_all(&fleet, &tree, units, whole_fleet, request, &mut writer, done)?;
     let base = tree.id();
     let groups = group(differences, options.merge);
     let mut result = Rerendered { stage: Stage::Unchanged, rendered: total, changes: Vec::new(), held };
@@ -147,6 +144,7 @@ fn render_all<'a>(
     fleet: &'a Fleet<'a>,
     tree: &'a GitTree<'a>,
     units: Vec<Unit>,
+    whole_fleet: bool,
     request: &Request,
     writer: &mut ObjectWriter<'_>,
     done: &mut impl FnMut(usize),
@@ -176,7 +174,10 @@ fn render_all<'a>(
             Ok(())
         },
     )?;
-    Problems::check(gathering.problems)?;
+    Problems::check(std::mem::take(&mut gathering.problems))?;
+    if whole_fleet {
+        gathering.take_departed()?;
+    }
     gathering.claims.settle(&mut gathering.differences, writer)?;
     Ok((gathering.differences, gathering.held))
 }
@@ -299,40 +300,42 @@ impl Claims<'_> {
     }
 }
 
-/// What is rendered for apps that are no longer there: a release file that a person deleted.
-fn departed(fleet: &Fleet<'_>, tree: &GitTree<'_>) -> Result<Vec<Difference>, Problems> {
-    let mut found = Vec::new();
-    for environment in fleet.settings.environments.keys() {
-        let entries = match tree.list(&format!("rendered/{environment}")) {
-            Ok(entries) => entries,
-            Err(files::Error::NotFound { .. }) => continue,
-            Err(error) => return Err(file_problems(error)),
-        };
-        for entry in entries.into_iter().filter(|entry| entry.kind == Kind::Directory) {
-            let Ok(app) = entry.name.parse() else { continue };
-            if fleet.release(&app, environment).is_ok_and(|release| release.is_some()) {
-                continue;
-            }
-            let record = fleet.record(&app, environment)?;
-            let before = rendering::objects(tree, &app, environment, record.as_ref())?;
-            let entries = diff::compare(&before, &[]);
-            let edits = rendering::departure(tree, &app, environment, record.as_ref())?
-                .into_iter()
-                .filter(|(path, _)| tree.entry_id(path).is_ok_and(|entry| entry.is_some()))
-                .map(|(path, content)| (path, content.map(|content| BlobId::of(content.as_bytes()))))
-                .collect::<Vec<_>>();
-            if !edits.is_empty() {
-                let examples = entries.iter().take(3).map(ToString::to_string).collect();
-                found.push(Difference {
-                    unit: Unit { app, environment: environment.clone() },
-                    risk: Some(Risk::High),
-                    examples,
-                    edits,
-                });
+impl Gathering<'_> {
+    /// What is rendered for apps that are no longer there: a person deleted a release file, or the whole app.
+    fn take_departed(&mut self) -> Result<(), Problems> {
+        for environment in self.fleet.settings.environments.keys() {
+            let entries = match self.tree.list(&format!("rendered/{environment}")) {
+                Ok(entries) => entries,
+                Err(files::Error::NotFound { .. }) => continue,
+                Err(error) => return Err(file_problems(error)),
+            };
+            for entry in entries.into_iter().filter(|entry| entry.kind == Kind::Directory) {
+                let Ok(app) = entry.name.parse() else { continue };
+                let unit = Unit { app, environment: environment.clone() };
+                if self.tree.entry_id(&release_path(&unit.app, environment)).map_err(file_problems)?.is_none() {
+                    self.take_departure(unit)?;
+                }
             }
         }
+        Ok(())
     }
-    Ok(found)
+
+    fn take_departure(&mut self, unit: Unit) -> Result<(), Problems> {
+        let record = self.fleet.record(&unit.app, &unit.environment)?;
+        let before = rendering::objects(self.tree, &unit.app, &unit.environment, record.as_ref())?;
+        self.claims.move_host(&unit, record.as_ref(), None)?;
+        let mut edits = Vec::new();
+        for path in rendering::files_of(&unit.app, &unit.environment, record.as_ref()) {
+            if self.tree.entry_id(&path).map_err(file_problems)?.is_some() {
+                edits.push((path, None));
+            }
+        }
+        if !edits.is_empty() {
+            let examples = diff::compare(&before, &[]).iter().take(3).map(ToString::to_string).collect();
+            self.differences.push(Difference { unit, risk: Some(Risk::High), examples, edits });
+        }
+        Ok(())
+    }
 }
 
 /// The differences by class of risk, or all in one class.

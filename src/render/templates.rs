@@ -1,7 +1,7 @@
 //! The template engine: Jinja templates that print YAML, closed so that no value can become structure.
 //!
 //! Three things hold whoever wrote a template. A printed value never becomes part of the text that is read as YAML: the
-//! text gets a placeholder, and the value takes its place in the object that was read ([`skeleton`](super::skeleton)).
+//! text gets a placeholder, and the value takes its place in the object that was read (the module `skeleton`).
 //! A template sees the values it is given and the filters listed here, and nothing of the process, the file system, the
 //! clock or the network. Work and output are bounded.
 

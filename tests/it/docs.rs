@@ -90,21 +90,15 @@ fn schemas_refuse_what_the_program_refuses() {
         ("fleet", fleet(json!({"environments": {"a": {"cluster": "b", "provider": "k8s"}}}))),
         ("fleet", fleet(json!({"clusters": {"b": {"delivery": "helm"}}}))),
         ("fleet", fleet(json!({"polcy": {}}))),
-    ];
-    // What the types refuse and their schemas do not say yet. An entry that the schema learns to refuse belongs above.
-    let gaps = [
         ("app", json!({"name": "shop", "port": 70000})),
         ("app", json!({"name": "shop", "port": 0})),
         ("app", json!({"name": "shop", "replicas": -1})),
         ("app", json!({"name": "shop", "alerts": {"memory_percent": 101}})),
         ("app", json!({"name": "shop", "owners": ["alice"]})),
     ];
-    for (known, documents) in [(false, &refused[..]), (true, &gaps[..])] {
-        for (schema, document) in documents {
-            assert!(!program_accepts(schema, document), "the program accepts this {schema}: {document}");
-            let accepted = Schema::named(schema).validator.is_valid(document);
-            assert_eq!(accepted, known, "whether the schema accepts this {schema}: {document}");
-        }
+    for (schema, document) in &refused {
+        assert!(!program_accepts(schema, document), "the program accepts this {schema}: {document}");
+        assert!(!Schema::named(schema).validator.is_valid(document), "the schema accepts this {schema}: {document}");
     }
 }
 

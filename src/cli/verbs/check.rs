@@ -2,7 +2,7 @@
 
 use super::{commit, place};
 use crate::cli::args::{CheckArgs, VerifyArgs};
-use crate::cli::output::Printer;
+use crate::cli::output::{Printer, counted};
 use crate::cli::progress;
 use crate::domain::{Problem, Problems};
 use crate::files::DirectoryTree;
@@ -25,10 +25,9 @@ pub(in crate::cli) fn validate(args: &CheckArgs, printer: &Printer) -> Result<bo
     printer.answer(&report, |page| {
         let verdict = match report.problems.len() {
             0 => "no problems".to_owned(),
-            1 => "1 problem".to_owned(),
-            many => format!("{many} problems"),
+            some => counted(some, "problem"),
         };
-        page.line(format!("{} apps, {} renderings: {verdict}", report.apps, report.rendered));
+        page.line(format!("{}, {}: {verdict}", counted(report.apps, "app"), counted(report.rendered, "rendering")));
     });
     if !report.problems.is_empty() {
         printer.problems(&report.problems);
@@ -45,10 +44,14 @@ pub(in crate::cli) fn verify(args: &VerifyArgs, printer: &Printer) -> Result<boo
     bar.finish_and_clear();
     printer.answer(&report, |page| {
         if report.is_clean() {
-            page.line(format!("commit {}: {} renderings, every byte as it should be", id.short(), report.rendered));
+            page.line(format!(
+                "commit {}: {}, every byte as it should be",
+                id.short(),
+                counted(report.rendered, "rendering")
+            ));
             return;
         }
-        page.heading(format!("commit {}: {} files differ", id.short(), report.findings.len()));
+        page.heading(format!("commit {}: {} not as rendered", id.short(), counted(report.findings.len(), "file")));
         for finding in &report.findings {
             page.line(format!("  {:<10} {}", finding.drift.to_string(), finding.path));
         }

@@ -4,12 +4,13 @@ use super::request;
 use crate::cli::args::InitArgs;
 use crate::cli::output::Printer;
 use crate::domain::Problems;
+use crate::git;
 use crate::operations::init::{self, Start};
 
 pub(in crate::cli) fn run(args: InitArgs, printer: &Printer) -> Result<bool, Problems> {
     let start =
         Start { url: args.url, branch: args.branch, bare: args.bare, delivery: args.delivery, provider: args.provider };
-    let made = init::run(&args.dir, &start, &request(args.actor, None, None))?;
+    let made = init::run(&args.dir, &start, &request(args.actor, None, git::default_identity()))?;
     printer.answer(&made, |page| {
         let folder = args.dir.display();
         if made.existed {
@@ -19,7 +20,7 @@ pub(in crate::cli) fn run(args: InitArgs, printer: &Printer) -> Result<bool, Pro
         page.heading(format!("Made a fleet in {folder}, branch {}", made.branch));
         page.line("Next:");
         page.line(format!("  1. say in {folder}/fleet.yaml which clusters there are, and push the repository"));
-        page.line(format!("  2. apply {} to its cluster, once", made.pointers.join(" and ")));
+        page.line(format!("  2. apply {}, each to its own cluster, once", made.pointers.join(" and ")));
         page.line(format!("  3. wooo onboard wooo.yaml --env staging --fleet {folder}"));
     });
     Ok(true)

@@ -126,7 +126,10 @@ fn tell(page: &mut Page, place: &Place, args: &ChangeArgs, change: &Change) {
         Stage::Proposed | Stage::Unchanged => {
             page.line(format!("commit {commit} on branch {branch}"));
             let folder = &args.fleet.fleet;
-            page.line(format!("next: review it with `wooo diff {branch} --fleet {folder} --raw`, then push the branch and open a merge request,"));
+            let then = if place.is_remote() { "then open" } else { "then push the branch and open" };
+            page.line(format!(
+                "next: review it with `wooo diff {branch} --fleet {folder} --raw`, {then} a merge request,"
+            ));
             page.line("      or run the same command with --merge");
         }
     }

@@ -32,8 +32,7 @@ fn now() -> Timestamp {
 }
 
 /// Who asks, and in whose name commits are made: Git's own settings, unless told otherwise.
-fn request(actor: Option<String>, reason: Option<String>, place: Option<&Place>) -> Request {
-    let (name, email) = place.map_or((None, None), |place| place.repository.configured_identity());
+fn request(actor: Option<String>, reason: Option<String>, (name, email): (Option<String>, Option<String>)) -> Request {
     let person = name.clone().or_else(|| std::env::var("USER").ok()).unwrap_or_else(|| "unknown".to_owned());
     Request {
         actor: actor.unwrap_or_else(|| format!("local:{person}")),
@@ -44,7 +43,7 @@ fn request(actor: Option<String>, reason: Option<String>, place: Option<&Place>)
 }
 
 fn change_request(args: &ChangeArgs, place: &Place) -> (Request, Options) {
-    let request = request(args.actor.clone(), args.reason.clone(), Some(place));
+    let request = request(args.actor.clone(), args.reason.clone(), place.repository.configured_identity());
     (request, Options { merge: args.merge, dry_run: args.dry_run })
 }
 

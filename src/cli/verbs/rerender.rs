@@ -2,7 +2,7 @@
 
 use super::{change_request, place};
 use crate::cli::args::RerenderArgs;
-use crate::cli::output::Printer;
+use crate::cli::output::{Printer, counted};
 use crate::cli::progress;
 use crate::domain::Problems;
 use crate::operations::batch::Selection;
@@ -21,14 +21,14 @@ pub(in crate::cli) fn run(args: RerenderArgs, printer: &Printer) -> Result<bool,
     bar.finish_and_clear();
     printer.answer(&result, |page| {
         if result.stage == Stage::Unchanged {
-            page.line(format!("{} renderings, every byte as it should be", result.rendered));
+            page.line(format!("{}, every byte as it should be", counted(result.rendered, "rendering")));
         }
         if !result.held.is_empty() {
             page.line(format!("left alone, because they are held: {}", result.held.join(", ")));
         }
         for group in &result.changes {
             let risk = group.risk.map_or("only the records differ".to_owned(), |risk| format!("{risk} risk"));
-            page.heading(format!("{} apps, {risk}", group.members.len()));
+            page.heading(format!("{}, {risk}", counted(group.members.len(), "app")));
             for member in group.members.iter().take(10) {
                 page.line(format!("  {member}"));
             }

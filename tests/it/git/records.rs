@@ -7,8 +7,8 @@ use wooo::git::{CommitId, Repository};
 
 use super::{assert_sound, bare, commit, git, main_branch, output, signature, write};
 
-fn subjects(repository: &Repository, from: CommitId, path: Option<&str>) -> Vec<String> {
-    repository.history(from, path).unwrap().map(|commit| commit.unwrap().subject().to_owned()).collect()
+fn subjects(repository: &Repository, from: CommitId, paths: &[&str]) -> Vec<String> {
+    repository.history(from, paths).unwrap().map(|commit| commit.unwrap().subject().to_owned()).collect()
 }
 
 #[test]
@@ -30,14 +30,14 @@ fn history_is_that_of_git_log() {
     for path in ["a", "a/x", "a/y", "b", "none"] {
         let mut expected: Vec<_> =
             output(folder.path(), ["log", "--format=%s", "main", "--", path]).lines().map(str::to_owned).collect();
-        let mut found = subjects(&repository, last, Some(path));
+        let mut found = subjects(&repository, last, &[path]);
         expected.sort();
         found.sort();
         assert_eq!(found, expected, "{path}");
     }
-    assert_eq!(subjects(&repository, last, None).len(), 6);
-    assert_eq!(repository.history(last, Some("")).unwrap().next().unwrap().unwrap().id, last);
-    assert!(repository.history("1".repeat(40).parse().unwrap(), None).is_err());
+    assert_eq!(subjects(&repository, last, &[]).len(), 6);
+    assert_eq!(repository.history(last, &[]).unwrap().next().unwrap().unwrap().id, last);
+    assert!(repository.history("1".repeat(40).parse().unwrap(), &[]).is_err());
 }
 
 #[test]

@@ -16,7 +16,7 @@ fn wooo(server: &GitServer, arguments: &[&str]) -> Output {
         .env("WOOO_TRUSTED_ORIGINS", server.origin())
         .env("WOOO_ACTOR", "local:test")
         .output()
-        .unwrap()
+        .expect("wooo starts")
 }
 
 fn succeed(output: &Output) -> String {
@@ -27,9 +27,9 @@ fn succeed(output: &Output) -> String {
 }
 
 fn git(folder: &Path, arguments: &[&str]) -> String {
-    let output = Command::new("git").arg("-C").arg(folder).args(arguments).output().unwrap();
+    let output = Command::new("git").arg("-C").arg(folder).args(arguments).output().expect("git starts");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    String::from_utf8(output.stdout).unwrap().trim().to_owned()
+    String::from_utf8(output.stdout).expect("git writes text").trim().to_owned()
 }
 
 #[test]

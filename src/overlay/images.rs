@@ -97,8 +97,8 @@ fn rewrite(images: &[SetImage], container: &mut Value) {
 mod tests {
     use super::*;
 
-    fn rewritten(image: &str, setting: settings::Image) -> Option<String> {
-        SetImage::new(&setting, &Origin::new("k.yaml", "images[0]")).unwrap().rewritten(image)
+    fn rewritten(image: &str, setting: &settings::Image) -> Option<String> {
+        SetImage::new(setting, &Origin::new("k.yaml", "images[0]")).unwrap().rewritten(image)
     }
 
     #[test]
@@ -111,11 +111,11 @@ mod tests {
             ..Default::default()
         };
         let full = "nginx:1@sha256:aa";
-        assert_eq!(rewritten(full, set("", "2", "")).unwrap(), "nginx:2");
-        assert_eq!(rewritten(full, set("", "", "sha256:bb")).unwrap(), "nginx@sha256:bb");
-        assert_eq!(rewritten(full, set("a/b", "", "")).unwrap(), "a/b:1@sha256:aa");
-        assert_eq!(rewritten("nginx", set("", "2", "sha256:bb")).unwrap(), "nginx:2@sha256:bb");
-        assert_eq!(rewritten("reg:5000/nginx", set("", "2", "")), None);
+        assert_eq!(rewritten(full, &set("", "2", "")).unwrap(), "nginx:2");
+        assert_eq!(rewritten(full, &set("", "", "sha256:bb")).unwrap(), "nginx@sha256:bb");
+        assert_eq!(rewritten(full, &set("a/b", "", "")).unwrap(), "a/b:1@sha256:aa");
+        assert_eq!(rewritten("nginx", &set("", "2", "sha256:bb")).unwrap(), "nginx:2@sha256:bb");
+        assert_eq!(rewritten("reg:5000/nginx", &set("", "2", "")), None);
     }
 
     #[test]

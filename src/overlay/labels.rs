@@ -3,6 +3,8 @@
 //! Owns where kustomize puts labels and annotations: on every object, in pod templates, and in selectors. Does not own the
 //! walk along a path.
 
+use std::sync::LazyLock;
+
 use indexmap::IndexMap;
 use serde_json::{Map, Value};
 
@@ -68,24 +70,43 @@ const ANNOTATIONS: &[Row] = &[
 pub(super) struct SetPairs {
     origin: Origin,
     pairs: Map<String, Value>,
-    places: FieldTable,
+    places: &'static FieldTable,
+    /// Those that the user adds.
+    own_places: FieldTable,
 }
+
+static ON_OBJECTS: LazyLock<FieldTable> = LazyLock::new(|| FieldTable::from_rows(&[METADATA_LABELS]));
+static ON_TEMPLATES: LazyLock<FieldTable> =
+    LazyLock::new(|| FieldTable::from_rows(TEMPLATE_LABELS.iter().chain([&METADATA_LABELS])));
+static IN_SELECTORS: LazyLock<FieldTable> = LazyLock::new(|| {
+    let mut table = FieldTable::from_rows(SELECTORS.iter().chain(TEMPLATE_LABELS).chain([&METADATA_LABELS]));
+    for kind in ["Deployment", "StatefulSet"] {
+        for path in SCHEDULING_SELECTORS {
+            table.add_setting(&settings::FieldSpec {
+                group: "apps".to_owned(),
+                kind: kind.to_owned(),
+                path: format!("spec/template/spec/{path}"),
+                ..Default::default()
+            });
+        }
+    }
+    table
+});
+static WITH_ANNOTATIONS: LazyLock<FieldTable> = LazyLock::new(|| FieldTable::from_rows(ANNOTATIONS));
 
 impl SetPairs {
     /// One entry of `labels`.
     pub(super) fn labels(label: &settings::Label, origin: Origin) -> Self {
-        let mut places = FieldTable::default();
+        let mut own_places = FieldTable::default();
         for field in &label.fields {
-            places.add_setting(field);
+            own_places.add_setting(field);
         }
-        if label.include_selectors {
-            add_selectors(&mut places);
-        }
-        if label.include_selectors || label.include_templates {
-            add_rows(&mut places, TEMPLATE_LABELS);
-        }
-        add_rows(&mut places, &[METADATA_LABELS]);
-        Self { origin, pairs: texts(&label.pairs), places }
+        let places: &'static FieldTable = match (label.include_selectors, label.include_templates) {
+            (true, _) => &IN_SELECTORS,
+            (false, true) => &ON_TEMPLATES,
+            (false, false) => &ON_OBJECTS,
+        };
+        Self { origin, pairs: texts(&label.pairs), places, own_places }
     }
 
     /// `commonLabels`.
@@ -96,14 +117,15 @@ impl SetPairs {
 
     /// `commonAnnotations`.
     pub(super) fn annotations(pairs: &IndexMap<String, String>, origin: Origin) -> Self {
-        Self { origin, pairs: texts(pairs), places: FieldTable::from_rows(ANNOTATIONS) }
+        Self { origin, pairs: texts(pairs), places: &WITH_ANNOTATIONS, own_places: FieldTable::default() }
     }
 
     pub(super) fn apply(&self, resource: &mut Resource) -> Result<(), Error> {
         let empty = Value::Object(Map::new());
-        let specs = self.places.of(&resource.id());
+        let id = resource.id();
+        let (specs, own) = (self.places.of(&id), self.own_places.of(&id));
         let object = &mut resource.value;
-        for spec in specs {
+        for spec in specs.into_iter().chain(own) {
             let visited = spec.visit(object, &empty, &mut |value| match value {
                 Value::Object(map) => {
                     for (name, text) in &self.pairs {
@@ -121,32 +143,6 @@ impl SetPairs {
 
 fn resource_name(object: &Value) -> String {
     super::resource::Id::of(object).to_string()
-}
-
-fn add_rows(places: &mut FieldTable, rows: &[Row]) {
-    for (group, version, kind, path, create) in rows {
-        places.add_setting(&settings::FieldSpec {
-            group: (*group).to_owned(),
-            version: (*version).to_owned(),
-            kind: (*kind).to_owned(),
-            path: (*path).to_owned(),
-            create: *create,
-        });
-    }
-}
-
-fn add_selectors(places: &mut FieldTable) {
-    add_rows(places, SELECTORS);
-    for kind in ["Deployment", "StatefulSet"] {
-        for path in SCHEDULING_SELECTORS {
-            places.add_setting(&settings::FieldSpec {
-                group: "apps".to_owned(),
-                kind: kind.to_owned(),
-                path: format!("spec/template/spec/{path}"),
-                ..Default::default()
-            });
-        }
-    }
 }
 
 pub(super) fn texts(pairs: &IndexMap<String, String>) -> Map<String, Value> {

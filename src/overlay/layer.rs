@@ -52,7 +52,22 @@ impl Layer {
 
     /// Applies the kustomization to objects that are there already.
     pub(super) fn apply(&self, resources: &mut Vec<Resource>) -> Result<(), Error> {
-        self.append(&self.resources, resources, "resources")?;
+        if !self.resources.is_empty() {
+            resources.extend_from_slice(&self.resources);
+            self.check_size(resources)?;
+            refuse_duplicates(resources, &Origin::new(&self.file, "resources"))?;
+        }
+        self.transform(resources)
+    }
+
+    /// Applies the kustomization to nothing. Its own resources are checked already, and need not be copied.
+    pub(super) fn build(mut self) -> Result<Vec<Resource>, Error> {
+        let mut resources = std::mem::take(&mut self.resources);
+        self.transform(&mut resources)?;
+        Ok(resources)
+    }
+
+    fn transform(&self, resources: &mut Vec<Resource>) -> Result<(), Error> {
         for generated in &self.generated {
             generated.absorb(resources)?;
         }
@@ -62,27 +77,28 @@ impl Layer {
         self.steps.iter().try_for_each(|step| step.apply(resources))
     }
 
-    /// Adds objects, of which none may be there yet.
-    pub(super) fn append(&self, new: &[Resource], resources: &mut Vec<Resource>, field: &str) -> Result<(), Error> {
-        if new.is_empty() {
-            return Ok(());
-        }
-        if resources.len() + new.len() > MAX_OBJECTS {
+    /// Fails if there are more objects than a build may have.
+    pub(super) fn check_size(&self, resources: &[Resource]) -> Result<(), Error> {
+        if resources.len() > MAX_OBJECTS {
             let reason = format!("there are more than {MAX_OBJECTS} objects");
             return Err(Error::Limit { file: self.file.clone(), reason });
         }
-        resources.extend_from_slice(new);
-        refuse_duplicates(resources, &Origin::new(&self.file, field))
+        Ok(())
     }
 }
 
 /// Fails if two objects are of the same kind, name and namespace.
 pub(super) fn refuse_duplicates(resources: &[Resource], origin: &Origin) -> Result<(), Error> {
-    let mut seen = HashSet::with_capacity(resources.len());
-    match resources.iter().map(Resource::id).find(|id| !seen.insert(id.key())) {
-        Some(id) => Err(origin.duplicate(id)),
+    match find_duplicate(resources) {
+        Some(position) => Err(origin.duplicate(resources[position].id())),
         None => Ok(()),
     }
+}
+
+/// The place of the first object that is there before it already.
+pub(super) fn find_duplicate(resources: &[Resource]) -> Option<usize> {
+    let mut seen = HashSet::with_capacity(resources.len());
+    resources.iter().position(|resource| !seen.insert(resource.id().key()))
 }
 
 impl Step {
@@ -119,10 +135,9 @@ mod tests {
     fn an_object_cannot_come_twice() {
         let object =
             |namespace: &str| Resource::new(json!({"kind": "A", "metadata": {"name": "a", "namespace": namespace}}));
-        let layer = Layer { file: "k.yaml".into(), ..Layer::default() };
-        let mut resources = vec![object("")];
-        layer.append(&[object("x")], &mut resources, "resources").unwrap();
-        let error = layer.append(&[object("default")], &mut resources, "resources[1]").unwrap_err();
-        assert!(matches!(error, Error::Duplicate { .. }), "{error}");
+        let origin = Origin::new("k.yaml", "resources[1]");
+        refuse_duplicates(&[object(""), object("x")], &origin).unwrap();
+        let error = refuse_duplicates(&[object(""), object("x"), object("default")], &origin).unwrap_err();
+        assert_eq!(error.to_string(), "k.yaml: resources[1]: A default/a () is there twice");
     }
 }

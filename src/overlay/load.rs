@@ -7,7 +7,7 @@ use super::error::{Error, Origin};
 use super::generate::{Generated, Kind as GeneratedKind};
 use super::images::SetImage;
 use super::labels::SetPairs;
-use super::layer::{Layer, Step};
+use super::layer::{self, Layer, Step};
 use super::names::Affix;
 use super::namespaces::SetNamespace;
 use super::objects;
@@ -130,14 +130,10 @@ impl<'t> Loader<'t> {
         let file = &folder.file;
         let origin = |field: &str| Origin::new(file, field);
         let text = self.text(file, &origin("kustomization"))?;
-        let documents = yaml::read_all(&text).map_err(|error| Error::from_yaml(file, error))?;
-        let says_something = documents.iter().filter_map(serde_json::Value::as_object).any(|document| {
-            document.iter().any(|(name, value)| !matches!(name.as_str(), "apiVersion" | "kind") && !value.is_null())
-        });
-        if !says_something {
+        let settings: Kustomization = yaml::read(&text).map_err(|error| Error::from_yaml(file, error))?;
+        if settings.is_bare() && !has_fields(&text, file)? {
             return Err(origin("kustomization").invalid("the file is empty"));
         }
-        let settings: Kustomization = yaml::read(&text).map_err(|error| Error::from_yaml(file, error))?;
         if let Some((field, reason)) = settings.unsupported().next() {
             return Err(origin(field).unsupported(reason));
         }
@@ -161,25 +157,30 @@ impl<'t> Loader<'t> {
         let bases = settings.bases.iter().enumerate().map(|(position, path)| (format!("bases[{position}]"), path));
         let paths = settings.resources.iter().enumerate();
         let paths = paths.map(|(position, path)| (format!("resources[{position}]"), path)).chain(bases);
+        let mut groups = Vec::new();
         for (field, path) in paths {
             let origin = Origin::new(&folder.file, field);
             let place = self.resolve(folder, path, &origin)?;
-            let new = match self.tree.kind(&place).map_err(|error| origin.read(error))? {
-                Some(Kind::Directory) => {
-                    let mut resources = Vec::new();
-                    self.load(place, Role::Resource, &origin)?.apply(&mut resources)?;
-                    resources
-                }
+            let new: Vec<Resource> = match self.tree.kind(&place).map_err(|error| origin.read(error))? {
+                Some(Kind::Directory) => self.load(place, Role::Resource, &origin)?.build()?,
                 _ => {
                     let text = self.file_text(folder, &place, &origin)?;
                     objects::read(&text, &place)?.into_iter().map(Resource::new).collect()
                 }
             };
-            let mut resources = std::mem::take(&mut layer.resources);
-            layer.append(&new, &mut resources, &origin.field)?;
-            layer.resources = resources;
+            layer.resources.extend(new);
+            layer.check_size(&layer.resources)?;
+            groups.push((layer.resources.len(), origin));
         }
-        Ok(())
+        // Once for all, as a check for each entry would look at the first objects again and again.
+        match layer::find_duplicate(&layer.resources) {
+            Some(position) => {
+                let group = groups.into_iter().find(|(end, _)| position < *end);
+                let origin = group.map_or_else(|| Origin::new(&folder.file, "resources"), |(_, origin)| origin);
+                Err(origin.duplicate(layer.resources[position].id()))
+            }
+            None => Ok(()),
+        }
     }
 
     fn add_generators(&mut self, folder: &Folder, settings: &Kustomization, layer: &mut Layer) -> Result<(), Error> {
@@ -324,6 +325,14 @@ impl<'t> Loader<'t> {
         self.read.push(file.to_owned());
         Ok(text)
     }
+}
+
+/// Whether a kustomization has a field besides those that say what it is. `resources: []` is one.
+fn has_fields(text: &str, file: &str) -> Result<bool, Error> {
+    let documents = yaml::read_all(text).map_err(|error| Error::from_yaml(file, error))?;
+    Ok(documents.iter().filter_map(serde_json::Value::as_object).any(|document| {
+        document.iter().any(|(name, value)| !matches!(name.as_str(), "apiVersion" | "kind") && !value.is_null())
+    }))
 }
 
 /// Whether a path is a folder or lies below it.

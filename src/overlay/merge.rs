@@ -1,6 +1,6 @@
 //! Strategic merge: a partial object laid over a whole one.
 //!
-//! Owns the merging of maps and scalars, `null`, and the `$patch` directive; lists are in `merge_list`.
+//! Owns the merging of maps and scalars, `null`, and the `$patch` directive; lists are in [`merge_list`].
 //! Does not own which lists have keys, nor which object a patch is for.
 //!
 //! What is merged here is what kustomize merges, not what the Kubernetes API server would. Kustomize knows one directive,

@@ -75,8 +75,8 @@ pub(super) fn settle_keyed(
         return merge_mixed::merge_mixed(target, &[], keys, element);
     }
     let used = if has_second_key(target, keys) { keys } else { &keys[..1] };
-    let last = last_of_each(target.iter().map(|element| key_texts(element, used)));
-    if last.len() < target.len() {
+    if !are_plainly_distinct(target, used) {
+        let last = last_of_each(target.iter().map(|element| key_texts(element, used)));
         let mut kept: Vec<Option<Value>> = std::mem::take(target).into_iter().map(Some).collect();
         target.extend(last.into_iter().filter_map(|position| kept[position].take()));
     }
@@ -161,6 +161,24 @@ fn is_complete<V: Borrow<Value>>(list: &[V], keys: &[&str]) -> bool {
         let texts = key_texts(value.borrow(), keys);
         texts.iter().all(Option::is_some) && seen.insert(texts)
     })
+}
+
+/// Whether a short list has no two elements that could have the same keys. Almost every list is one of these, and to see it
+/// takes no memory.
+fn are_plainly_distinct(list: &[Value], keys: &[&str]) -> bool {
+    let same = |left: &Value, right: &Value| match (left, right) {
+        (Value::String(left), Value::String(right)) => left == right,
+        (Value::Number(left), Value::Number(right)) => left == right,
+        _ => true,
+    };
+    let alike = |left: &Value, right: &Value| {
+        keys.iter().all(|key| left.get(key).zip(right.get(key)).is_none_or(|(left, right)| same(left, right)))
+    };
+    list.len() <= 16
+        && list
+            .iter()
+            .enumerate()
+            .all(|(position, left)| list.iter().skip(position + 1).all(|right| !alike(left, right)))
 }
 
 /// For every distinct key, in the order in which they first appear, the position of the last element that has it.

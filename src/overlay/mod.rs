@@ -26,6 +26,7 @@ mod names;
 mod namespaces;
 mod objects;
 mod patches;
+mod reference_table;
 mod references;
 mod replicas;
 mod resource;
@@ -37,6 +38,8 @@ mod settings;
 pub use error::{Error, Location};
 
 use serde_json::Value;
+
+use resource::Resource;
 
 use crate::files::FileTree;
 use crate::yaml;
@@ -82,17 +85,20 @@ impl Overlay {
     /// [`Error`] with the kustomization file and field at fault: a patch without its object, a patch that does not fit,
     /// an object that would be there twice.
     pub fn apply(&self, objects: Vec<Value>) -> Result<Vec<Value>, Error> {
-        let mut resources: Vec<_> = objects.into_iter().map(resource::Resource::new).collect();
+        let mut resources: Vec<_> = objects.into_iter().map(Resource::new).collect();
         self.layer.apply(&mut resources)?;
-        references::finish(&mut resources, &self.layer.file)?;
-        Ok(resources
-            .into_iter()
-            .map(|mut resource| {
-                resource::tidy_annotations(&mut resource.value);
-                resource.value
-            })
-            .collect())
+        finish(resources, &self.layer.file)
     }
+}
+
+/// What comes last, once for all: names, and the objects as they are written.
+fn finish(mut resources: Vec<Resource>, file: &str) -> Result<Vec<Value>, Error> {
+    references::finish(&mut resources, file)?;
+    let values = resources.into_iter().map(|mut resource| {
+        resource::tidy_annotations(&mut resource.value);
+        resource.value
+    });
+    Ok(values.collect())
 }
 
 /// Builds the kustomization in a folder: what `kustomize build` prints, as objects in the same order.
@@ -100,7 +106,9 @@ impl Overlay {
 /// # Errors
 /// As [`Overlay::load`] and [`Overlay::apply`].
 pub fn build(tree: &dyn FileTree, directory: &str) -> Result<Vec<Value>, Error> {
-    Overlay::load(tree, directory)?.apply(Vec::new())
+    let layer = load::Loader::new(tree).load_root(directory)?;
+    let file = layer.file.clone();
+    finish(layer.build()?, &file)
 }
 
 /// Writes objects as a stream of YAML documents.

@@ -125,7 +125,7 @@ pub(super) struct Resource {
 }
 
 /// The prefixes and suffixes that an object's name was given, outermost last.
-#[derive(Clone, Debug, Default, Eq, PartialEq)]
+#[derive(Clone, Debug, Default, Eq, Hash, PartialEq)]
 pub(super) struct Affixes {
     pub(super) prefixes: Vec<String>,
     pub(super) suffixes: Vec<String>,

@@ -208,24 +208,24 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    fn matches(target: settings::Target) -> bool {
+    fn matches(target: &settings::Target) -> bool {
         let resource = Resource::new(json!({"apiVersion": "apps/v1", "kind": "Deployment",
             "metadata": {"name": "web", "labels": {"app": "web", "n": "5"}, "annotations": {"a": "b"}}}));
-        Selector::new(&target, &Origin::new("k.yaml", "patches[0]")).unwrap().matches(&resource)
+        Selector::new(target, &Origin::new("k.yaml", "patches[0]")).unwrap().matches(&resource)
     }
 
     #[test]
     fn patterns_are_anchored() {
-        let name = |text: &str| matches(settings::Target { name: text.into(), ..Default::default() });
+        let name = |text: &str| matches(&settings::Target { name: text.into(), ..Default::default() });
         assert!(name("web") && name("w.*") && name("a|web") && name(""));
         assert!(!name("we") && !name("we|b") && !name("eb.*"));
         let target = settings::Target { namespace: "default".into(), group: "app.".into(), ..Default::default() };
-        assert!(matches(target));
+        assert!(matches(&target));
     }
 
     #[test]
     fn label_selectors_read_as_kubectl_reads_them() {
-        let labels = |text: &str| matches(settings::Target { label_selector: text.into(), ..Default::default() });
+        let labels = |text: &str| matches(&settings::Target { label_selector: text.into(), ..Default::default() });
         for holds in ["app=web", "app==web", "app in (web, api),!x", "app", "x!=1", "x notin (a)", "n>4", "n<6", ""] {
             assert!(labels(holds), "{holds}");
         }

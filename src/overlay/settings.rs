@@ -4,6 +4,7 @@
 //! build refuses are listed, too: an unknown field and one that is not supported are different mistakes.
 
 use indexmap::IndexMap;
+use serde::de::{DeserializeOwned, Error as _};
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
@@ -12,34 +13,43 @@ fn nullable<'de, D: Deserializer<'de>, T: Default + Deserialize<'de>>(deserializ
     Option::<T>::deserialize(deserializer).map(Option::unwrap_or_default)
 }
 
+/// The same for texts, numbers and truth values, as what they are and not as what they could be read as: a tag `1.10` that is
+/// not quoted is a number, and kustomize refuses it.
+fn strict<'de, D: Deserializer<'de>, T: Default + DeserializeOwned>(deserializer: D) -> Result<T, D::Error> {
+    match Value::deserialize(deserializer)? {
+        Value::Null => Ok(T::default()),
+        value => serde_json::from_value(value).map_err(D::Error::custom),
+    }
+}
+
 /// A kustomization file.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, PartialEq)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub(super) struct Kustomization {
-    #[serde(deserialize_with = "nullable")]
+    #[serde(deserialize_with = "strict")]
     pub(super) api_version: String,
-    #[serde(deserialize_with = "nullable")]
+    #[serde(deserialize_with = "strict")]
     pub(super) kind: String,
     /// Kustomize allows it and gives it no meaning.
     pub(super) metadata: Option<Value>,
-    #[serde(deserialize_with = "nullable")]
+    #[serde(deserialize_with = "strict")]
     pub(super) resources: Vec<String>,
     /// The old name for folders among the resources.
-    #[serde(deserialize_with = "nullable")]
+    #[serde(deserialize_with = "strict")]
     pub(super) bases: Vec<String>,
-    #[serde(deserialize_with = "nullable")]
+    #[serde(deserialize_with = "strict")]
     pub(super) components: Vec<String>,
-    #[serde(deserialize_with = "nullable")]
+    #[serde(deserialize_with = "strict")]
     pub(super) namespace: String,
-    #[serde(deserialize_with = "nullable")]
+    #[serde(deserialize_with = "strict")]
     pub(super) name_prefix: String,
-    #[serde(deserialize_with = "nullable")]
+    #[serde(deserialize_with = "strict")]
     pub(super) name_suffix: String,
     #[serde(deserialize_with = "nullable")]
     pub(super) labels: Vec<Label>,
-    #[serde(deserialize_with = "nullable")]
+    #[serde(deserialize_with = "strict")]
     pub(super) common_labels: IndexMap<String, String>,
-    #[serde(deserialize_with = "nullable")]
+    #[serde(deserialize_with = "strict")]
     pub(super) common_annotations: IndexMap<String, String>,
     #[serde(deserialize_with = "nullable")]
     pub(super) images: Vec<Image>,
@@ -48,7 +58,7 @@ pub(super) struct Kustomization {
     #[serde(deserialize_with = "nullable")]
     pub(super) patches: Vec<Patch>,
     /// Each is the path of a file, or the patch itself.
-    #[serde(deserialize_with = "nullable")]
+    #[serde(deserialize_with = "strict")]
     pub(super) patches_strategic_merge: Vec<String>,
     #[serde(rename = "patchesJson6902", deserialize_with = "nullable")]
     pub(super) patches_json6902: Vec<Patch>,
@@ -77,6 +87,12 @@ pub(super) struct Kustomization {
 }
 
 impl Kustomization {
+    /// Whether nothing is set but what it is. Fields that are there and empty do not show here.
+    pub(super) fn is_bare(&self) -> bool {
+        let (api_version, kind) = (self.api_version.clone(), self.kind.clone());
+        *self == Self { api_version, kind, ..Self::default() }
+    }
+
     /// The fields that are there and that the build does not do, with the reason.
     pub(super) fn unsupported(&self) -> impl Iterator<Item = (&'static str, String)> {
         let later = |field: &'static str| (field, format!("`{field}` is not supported yet"));
@@ -117,68 +133,68 @@ fn is_set(value: &Value) -> bool {
 }
 
 /// One entry of `labels`.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, PartialEq)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub(super) struct Label {
-    #[serde(deserialize_with = "nullable")]
+    #[serde(deserialize_with = "strict")]
     pub(super) pairs: IndexMap<String, String>,
-    #[serde(deserialize_with = "nullable")]
+    #[serde(deserialize_with = "strict")]
     pub(super) include_selectors: bool,
-    #[serde(deserialize_with = "nullable")]
+    #[serde(deserialize_with = "strict")]
     pub(super) include_templates: bool,
     #[serde(deserialize_with = "nullable")]
     pub(super) fields: Vec<FieldSpec>,
 }
 
 /// A place in objects of some kind.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, PartialEq)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub(super) struct FieldSpec {
-    #[serde(deserialize_with = "nullable")]
+    #[serde(deserialize_with = "strict")]
     pub(super) group: String,
-    #[serde(deserialize_with = "nullable")]
+    #[serde(deserialize_with = "strict")]
     pub(super) version: String,
-    #[serde(deserialize_with = "nullable")]
+    #[serde(deserialize_with = "strict")]
     pub(super) kind: String,
-    #[serde(deserialize_with = "nullable")]
+    #[serde(deserialize_with = "strict")]
     pub(super) path: String,
-    #[serde(deserialize_with = "nullable")]
+    #[serde(deserialize_with = "strict")]
     pub(super) create: bool,
 }
 
 /// One entry of `images`.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, PartialEq)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub(super) struct Image {
-    #[serde(deserialize_with = "nullable")]
+    #[serde(deserialize_with = "strict")]
     pub(super) name: String,
-    #[serde(deserialize_with = "nullable")]
+    #[serde(deserialize_with = "strict")]
     pub(super) new_name: String,
-    #[serde(deserialize_with = "nullable")]
+    #[serde(deserialize_with = "strict")]
     pub(super) new_tag: String,
-    #[serde(deserialize_with = "nullable")]
+    #[serde(deserialize_with = "strict")]
     pub(super) tag_suffix: String,
-    #[serde(deserialize_with = "nullable")]
+    #[serde(deserialize_with = "strict")]
     pub(super) digest: String,
 }
 
 /// One entry of `replicas`.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, PartialEq)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct Replica {
-    #[serde(deserialize_with = "nullable")]
+    #[serde(deserialize_with = "strict")]
     pub(super) name: String,
-    #[serde(deserialize_with = "nullable")]
+    #[serde(deserialize_with = "strict")]
     pub(super) count: i64,
 }
 
 /// One entry of `patches` or `patchesJson6902`.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, PartialEq)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct Patch {
-    #[serde(deserialize_with = "nullable")]
+    #[serde(deserialize_with = "strict")]
     pub(super) path: String,
-    #[serde(deserialize_with = "nullable")]
+    #[serde(deserialize_with = "strict")]
     pub(super) patch: String,
     pub(super) target: Option<Target>,
     #[serde(deserialize_with = "nullable")]
@@ -186,72 +202,72 @@ pub(super) struct Patch {
 }
 
 /// The `target` of a patch. The texts are regular expressions; an empty one matches everything.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, PartialEq)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub(super) struct Target {
-    #[serde(deserialize_with = "nullable")]
+    #[serde(deserialize_with = "strict")]
     pub(super) group: String,
-    #[serde(deserialize_with = "nullable")]
+    #[serde(deserialize_with = "strict")]
     pub(super) version: String,
-    #[serde(deserialize_with = "nullable")]
+    #[serde(deserialize_with = "strict")]
     pub(super) kind: String,
-    #[serde(deserialize_with = "nullable")]
+    #[serde(deserialize_with = "strict")]
     pub(super) name: String,
-    #[serde(deserialize_with = "nullable")]
+    #[serde(deserialize_with = "strict")]
     pub(super) namespace: String,
-    #[serde(deserialize_with = "nullable")]
+    #[serde(deserialize_with = "strict")]
     pub(super) label_selector: String,
-    #[serde(deserialize_with = "nullable")]
+    #[serde(deserialize_with = "strict")]
     pub(super) annotation_selector: String,
 }
 
 /// The `options` of a patch.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, PartialEq)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub(super) struct PatchOptions {
-    #[serde(deserialize_with = "nullable")]
+    #[serde(deserialize_with = "strict")]
     pub(super) allow_name_change: bool,
-    #[serde(deserialize_with = "nullable")]
+    #[serde(deserialize_with = "strict")]
     pub(super) allow_kind_change: bool,
 }
 
 /// One entry of `configMapGenerator` or `secretGenerator`.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, PartialEq)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct Generator {
-    #[serde(deserialize_with = "nullable")]
+    #[serde(deserialize_with = "strict")]
     pub(super) name: String,
-    #[serde(deserialize_with = "nullable")]
+    #[serde(deserialize_with = "strict")]
     pub(super) namespace: String,
-    #[serde(deserialize_with = "nullable")]
+    #[serde(deserialize_with = "strict")]
     pub(super) behavior: String,
-    #[serde(deserialize_with = "nullable")]
+    #[serde(deserialize_with = "strict")]
     pub(super) files: Vec<String>,
-    #[serde(deserialize_with = "nullable")]
+    #[serde(deserialize_with = "strict")]
     pub(super) literals: Vec<String>,
-    #[serde(deserialize_with = "nullable")]
+    #[serde(deserialize_with = "strict")]
     pub(super) envs: Vec<String>,
     /// The old form of `envs` with one file.
-    #[serde(deserialize_with = "nullable")]
+    #[serde(deserialize_with = "strict")]
     pub(super) env: String,
     /// Secrets only.
-    #[serde(rename = "type", deserialize_with = "nullable")]
+    #[serde(rename = "type", deserialize_with = "strict")]
     pub(super) secret_type: String,
     #[serde(deserialize_with = "nullable")]
     pub(super) options: GeneratorOptions,
 }
 
 /// `generatorOptions`, or the `options` of one generator.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, PartialEq)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub(super) struct GeneratorOptions {
-    #[serde(deserialize_with = "nullable")]
+    #[serde(deserialize_with = "strict")]
     pub(super) labels: IndexMap<String, String>,
-    #[serde(deserialize_with = "nullable")]
+    #[serde(deserialize_with = "strict")]
     pub(super) annotations: IndexMap<String, String>,
-    #[serde(deserialize_with = "nullable")]
+    #[serde(deserialize_with = "strict")]
     pub(super) disable_name_suffix_hash: bool,
-    #[serde(deserialize_with = "nullable")]
+    #[serde(deserialize_with = "strict")]
     pub(super) immutable: bool,
 }
 

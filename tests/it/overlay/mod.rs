@@ -7,6 +7,7 @@
 #![expect(clippy::expect_used, clippy::unwrap_used, reason = "a helper that fails is a test that fails")]
 
 mod kubectl;
+mod limits;
 mod properties;
 
 use std::fs;

@@ -109,6 +109,7 @@ pub(super) fn retry<T>(place: &Place, mut attempt: impl FnMut() -> Result<T, Att
             Err(Attempt::Failed(problems)) => return Err(problems),
             Err(Attempt::Moved(error)) => match pauses.next() {
                 Some(pause) => {
+                    tracing::debug!(%error, ?pause, "someone else was faster; planning again");
                     std::thread::sleep(pause);
                     place.refresh()?;
                 }

@@ -39,6 +39,22 @@ impl Repository {
         self.move_ref(&branch.to_ref(), Move::Gone, Some(expected))
     }
 
+    /// Keeps other wooo processes from opening branches until it is dropped, so that what is found there can be decided
+    /// about. The system takes it off a process that dies.
+    ///
+    /// # Errors
+    /// [`Error::Io`].
+    pub fn lock_branches(&self) -> Result<File, Error> {
+        self.own_lock("wooo-branches.lock")
+    }
+
+    fn own_lock(&self, name: &str) -> Result<File, Error> {
+        let path = self.git2().commondir().join(name);
+        let lock = File::create(&path).map_err(Error::io(&path))?;
+        lock.lock().map_err(Error::io(&path))?;
+        Ok(lock)
+    }
+
     pub(super) fn update_ref(&self, name: &RefName, new: CommitId, expected: Option<CommitId>) -> Result<(), Error> {
         self.find_commit(new)?;
         self.move_ref(name, Move::To(new), expected)
@@ -55,9 +71,7 @@ impl Repository {
     fn move_ref(&self, name: &RefName, to: Move, expected: Option<CommitId>) -> Result<(), Error> {
         // Keeps our own processes apart, also while they make and clear away the folders of refs. The system takes this
         // lock off a process that dies, so it is never stale.
-        let path = self.git2().commondir().join("wooo.lock");
-        let ours = File::create(&path).map_err(Error::io(&path))?;
-        ours.lock().map_err(Error::io(&path))?;
+        let _ours = self.own_lock("wooo.lock")?;
         // Another program holds a ref's lock for about a millisecond.
         let patience = ExponentialBuilder::default()
             .with_min_delay(Duration::from_millis(1))

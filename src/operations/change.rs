@@ -325,6 +325,8 @@ fn propose(
 ) -> Result<(CommitId, String), Attempt> {
     let repository = &place.repository;
     let environment = intent.environment.as_ref().map_or("all", EnvironmentName::as_str);
+    // Else two wishes of one kind could each find no branch, and both open one.
+    let _alone = repository.lock_branches()?;
     let mut adopted = None;
     for (name, at) in repository.branches_with_prefix(&branch_prefix(intent, environment))? {
         let ours = standing_of(place, at, tip)?;

@@ -69,7 +69,8 @@ fn age_locks(fleet: &Fleet) {
     let root = if fleet.dir.join("HEAD").exists() { fleet.dir.clone() } else { fleet.dir.join(".git") };
     let mut folders = vec![root];
     while let Some(folder) = folders.pop() {
-        for entry in fs::read_dir(folder).unwrap() {
+        // Of a repository that was hardly begun, the folder itself can be missing.
+        for entry in fs::read_dir(folder).into_iter().flatten() {
             let entry = entry.unwrap();
             if entry.file_type().unwrap().is_dir() {
                 folders.push(entry.path());

@@ -87,17 +87,26 @@ fn open_or_create(folder: &Path, start: &Start) -> Result<Repository, Problems> 
             for lock in ["HEAD.lock", "config.lock"] {
                 let _gone = std::fs::remove_file(inside.join(lock));
             }
+            for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+                if entry.file_name().to_string_lossy().starts_with(PROBE) {
+                    let _gone = std::fs::remove_file(entry.path());
+                }
+            }
             Repository::init(folder, &start.branch, start.bare).map_err(git_problems)
         }
         Err(error) => Err(git_problems(error)),
     }
 }
 
+/// How the files begin with which libgit2 tries what the file system can do.
+const PROBE: &str = "_git2_";
+
 /// Whether a folder holds anything but what a run left that was killed while it made the repository.
 fn is_occupied(folder: &Path, bare: bool) -> bool {
     const BARE: [&str; 10] =
         ["HEAD", "HEAD.lock", "branches", "config", "config.lock", "description", "hooks", "info", "objects", "refs"];
-    let is_unfinished = |name: &str| if bare { BARE.contains(&name) } else { name == ".git" };
+    let is_unfinished =
+        |name: &str| name.starts_with(PROBE) || if bare { BARE.contains(&name) } else { name == ".git" };
     std::fs::read_dir(folder)
         .is_ok_and(|entries| entries.flatten().any(|entry| !entry.file_name().to_str().is_some_and(is_unfinished)))
 }

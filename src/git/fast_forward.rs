@@ -2,7 +2,9 @@
 
 use std::collections::BTreeSet;
 use std::fs::{self, File};
+use std::io::Write;
 use std::path::Path;
+use std::time::Duration;
 
 use git2::build::CheckoutBuilder;
 use git2::{ErrorClass, ErrorCode, Status};
@@ -51,8 +53,15 @@ impl Repository {
     ) -> Result<(), Error> {
         // Keeps our own processes apart. The system takes the lock off a process that dies, so it is never stale.
         let path = self.path().join("wooo-checkout.lock");
-        let lock = File::create(&path).map_err(Error::io(&path))?;
+        let mut lock = File::options()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(&path)
+            .map_err(Error::io(&path))?;
         lock.lock().map_err(Error::io(&path))?;
+        self.clear_dead_index_lock(&lock);
         let found = self.resolve(branch)?;
         if found != expected {
             return Err(Error::RefMoved { name: branch.to_ref(), expected, found });
@@ -61,8 +70,26 @@ impl Repository {
         let after = self.tree(to)?.id();
         let changes = self.changes(before, after)?;
         self.refuse_local_changes(work_tree, &changes)?;
-        self.check_out(after, &changes)?;
+        // What stands in the lock file while the index is locked says, to whoever comes next, whose lock that was.
+        lock.write_all(to.to_string().as_bytes()).map_err(Error::io(&path))?;
+        let checked_out = self.check_out(after, &changes);
+        lock.set_len(0).map_err(Error::io(&path))?;
+        checked_out?;
         self.update_branch(branch, to, expected)
+    }
+
+    /// Removes the index lock of a process of ours that died while it held it: the lock file of this checkout, which
+    /// the caller holds, still has its mark, and the index was locked right after that was written. A lock of another
+    /// program says nothing by its age (`git commit` holds it while an editor is open) and stays.
+    fn clear_dead_index_lock(&self, lock: &File) {
+        let index_lock = self.path().join("index.lock");
+        let Ok((mark, index)) = lock.metadata().and_then(|mark| Ok((mark, fs::metadata(&index_lock)?))) else { return };
+        let (Ok(marked), Ok(locked)) = (mark.modified(), index.modified()) else { return };
+        let right_after = locked.duration_since(marked).is_ok_and(|after| after < Duration::from_secs(2));
+        if mark.len() > 0 && right_after {
+            // If it cannot be removed, taking the lock fails next, and that error says which file it is.
+            let _ = fs::remove_file(&index_lock);
+        }
     }
 
     fn refuse_local_changes(&self, work_tree: &Path, changes: &[FileChange]) -> Result<(), Error> {

@@ -118,6 +118,7 @@ impl Renderer {
         if let Err(misfits) = check_types(&objects) {
             return Err(self.blame(&subject, &context, own, misfits));
         }
+        Problems::check(scope::namespace_problems(&objects, &subject.namespace))?;
         Problems::check(scope::pod_problems(&objects))?;
         Problems::check(reference_problems(&objects, app))?;
         let (files, digest) = output::files(

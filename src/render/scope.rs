@@ -70,6 +70,20 @@ impl<'a> Fence<'a> {
     }
 }
 
+/// The objects that are not in the app's namespace, whoever put them there.
+pub(super) fn namespace_problems(objects: &[Value], namespace: &str) -> Vec<Problem> {
+    let misplaced = objects.iter().filter_map(ObjectId::of).filter(|id| match id.kind.as_str() {
+        "Namespace" => id.name != namespace,
+        _ => id.namespace != namespace,
+    });
+    misplaced
+        .map(|id| {
+            let detail = format!("{id} is not in `{namespace}`, and an app lives there alone");
+            Problem::new("overlay.scope", detail).hint("see which template or overlay sets `metadata.namespace`")
+        })
+        .collect()
+}
+
 /// What is wrong with the pods of `objects`.
 pub(super) fn pod_problems(objects: &[Value]) -> Vec<Problem> {
     let mut problems = Vec::new();
@@ -92,6 +106,15 @@ mod tests {
 
     fn object(kind: &str, namespace: &str, spec: Value) -> Value {
         json!({"apiVersion": "v1", "kind": kind, "metadata": {"name": "a", "namespace": namespace}, "spec": spec})
+    }
+
+    #[test]
+    fn an_app_lives_in_its_namespace_alone() {
+        let namespace = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "app-a"}});
+        let objects = [namespace, object("Service", "app-a", json!({})), object("Service", "kube-system", json!({}))];
+        assert_eq!(namespace_problems(&objects[..2], "app-a"), []);
+        let details: Vec<_> = namespace_problems(&objects, "app-a").into_iter().map(|problem| problem.detail).collect();
+        assert_eq!(details, ["Service a is not in `app-a`, and an app lives there alone"]);
     }
 
     #[test]

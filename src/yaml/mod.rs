@@ -95,6 +95,10 @@ impl Error {
                     .map_or("a key stands here twice".to_owned(), |key| format!("the key `{key}` stands here twice")),
                 ErrorKind::Syntax,
             ),
+            SaphyrError::MultipleDocuments { .. } => {
+                ("there are several YAML documents where one is expected".to_owned(), ErrorKind::Syntax)
+            }
+            SaphyrError::Eof { .. } => ("there is nothing to read".to_owned(), ErrorKind::Syntax),
             SaphyrError::NullIntoString { .. } => ("expected text, found null".to_owned(), ErrorKind::Value),
             other => (one_line(&other.to_string()), ErrorKind::Syntax),
         };

@@ -151,7 +151,7 @@ fn validate_tells_every_problem_at_once() {
     let ended = fleet.lab.run("validate fleet");
     assert_eq!(ended.code, Some(1));
     assert_message!(fleet.lab, ended.stdout + &ended.stderr, @"
-    3 apps, 1 renderings: 3 problems
+    3 apps, 1 rendering: 3 problems
     error[fleet.stray]: the folder `apps/Bad_Name` is no app's
 
     error[fleet.unknown_environment]: `apps/blog/qa.yaml` is the release of an environment that fleet.yaml does not have

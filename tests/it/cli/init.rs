@@ -32,7 +32,7 @@ fn what_to_do_next_is_said() {
     Made a fleet in fleet, branch main
     Next:
       1. say in fleet/fleet.yaml which clusters there are, and push the repository
-      2. apply delivery/staging.yaml and delivery/production.yaml to its cluster, once
+      2. apply delivery/staging.yaml and delivery/production.yaml, each to its own cluster, once
       3. wooo onboard wooo.yaml --env staging --fleet fleet
     ");
 }

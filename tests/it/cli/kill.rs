@@ -42,12 +42,7 @@ fn sweep(start: &Fleet, words: &str) {
         let output = super::git(&fleet.dir, ["fsck", "--full", "--strict", "--no-dangling"]).output().unwrap();
         assert!(output.status.success(), "moment {moment} of {words}: {}", String::from_utf8_lossy(&output.stderr));
         age_locks(&fleet);
-        let mut ended = fleet.run(words);
-        if ended.stderr.contains("git.index_locked") {
-            // Only a person can know that no other program is at work in the work tree. The message says what to do.
-            fs::remove_file(fleet.dir.join(".git/index.lock")).unwrap();
-            ended = fleet.run(words);
-        }
+        let ended = fleet.run(words);
         // A rollback that was merged before the kill is not done a second time, and says so.
         let repeated = words.starts_with("rollback") && ended.stderr.contains("rollback.already");
         if !repeated {

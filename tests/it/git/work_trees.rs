@@ -182,3 +182,21 @@ fn a_work_tree_in_use_is_an_error_that_names_the_lock() {
     tree.forward(tree.next(&[("a", "2")], &[])).unwrap();
     assert_eq!(tree.status(), "");
 }
+
+#[test]
+fn the_index_lock_of_a_dead_process_of_ours_is_cleared_and_no_other() {
+    let tree = WorkTree::new(&[("a", "1")]);
+    let next = tree.next(&[("a", "2")], &[]);
+    let index_lock = tree.path().join(".git/index.lock");
+    // Another program's lock: nothing says that we left it.
+    fs::write(&index_lock, "").unwrap();
+    assert!(matches!(tree.forward(next), Err(Error::IndexLocked { .. })));
+    assert!(index_lock.exists());
+    // Ours: the mark was written, the index was locked, and then the process died.
+    fs::write(tree.path().join(".git/wooo-checkout.lock"), next.to_string()).unwrap();
+    fs::write(&index_lock, "").unwrap();
+    tree.forward(next).unwrap();
+    assert!(!index_lock.exists());
+    assert_eq!(fs::read_to_string(tree.path().join(".git/wooo-checkout.lock")).unwrap(), "");
+    assert_eq!(tree.status(), "");
+}

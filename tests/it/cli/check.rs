@@ -117,6 +117,43 @@ fn what_was_changed_by_hand_is_put_right_by_a_rerender() {
 }
 
 #[test]
+fn a_release_that_was_deleted_by_hand_goes_and_its_host_stays_with_the_other_environment() {
+    let fleet = Fleet::with_apps();
+    fleet.ok("configure shop --env staging --set domain=one.example.com --merge");
+    fleet.ok("configure shop --env production --set domain=one.example.com --merge");
+    fs::remove_file(fleet.dir.join("apps/shop/staging.yaml")).unwrap();
+    fleet.commit("By hand");
+    fleet.ok("rerender --merge");
+    assert!(!fleet.dir.join("rendered/staging/shop").exists());
+    assert!(fleet.dir.join("rendered/production/shop/deployment-shop.yaml").exists());
+    fleet.assert_sound();
+}
+
+#[test]
+fn a_held_app_is_left_alone_by_a_rerender_and_audit_tells_who_rerendered() {
+    let fleet = Fleet::with_apps();
+    fleet.ok("hold shop --env production --reason sale --merge");
+    fleet.put(
+        "overlays/environments/production/kustomization.yaml",
+        "apiVersion: kustomize.config.k8s.io/v1alpha1\nkind: Component\ncommonAnnotations: {team: platform}\n",
+    );
+    fleet.put(
+        "overlays/environments/staging/kustomization.yaml",
+        "apiVersion: kustomize.config.k8s.io/v1alpha1\nkind: Component\ncommonAnnotations: {team: platform}\n",
+    );
+    fleet.commit("Annotate");
+    let said = fleet.ok("rerender --merge --actor local:platform");
+    assert!(said.contains("left alone, because they are held: shop in production"), "{said}");
+    let read = |path: &str| fs::read_to_string(fleet.dir.join(path)).unwrap();
+    assert!(read("rendered/staging/shop/deployment-shop.yaml").contains("team: platform"));
+    assert!(!read("rendered/production/shop/deployment-shop.yaml").contains("team: platform"));
+    let acts = fleet.ok("audit shop");
+    assert!(acts.contains("rerender") && acts.contains("local:platform"), "{acts}");
+    let acts = fleet.ok("audit blog");
+    assert!(acts.contains("rerender"), "{acts}");
+}
+
+#[test]
 fn an_app_that_cannot_be_rendered_is_a_problem_and_no_drift() {
     let fleet = Fleet::with_apps();
     edit(&fleet, "apps/shop/app.yaml", "framework: flask\n", "framework: flask\nplan: huge\n");

@@ -3,7 +3,7 @@
 //! Pure and synchronous: the same inputs give the same bytes, on any machine. A [`Renderer`] holds what all apps of a
 //! fleet share (templates, overlays, settings), is made once, and renders any number of apps from any thread.
 //!
-//! The stages: templates print objects; the overlay stack (plan, provider, environment, the team's own) patches them;
+//! The stages: templates print objects with holes, which are filled with values; the overlay stack (plan, provider, environment, the team's own) patches them;
 //! every object is checked against its type, its references, the pod-security profile and the app's scope; what is left
 //! is written as one file per object. Nothing here reads Git, a clock or a network.
 

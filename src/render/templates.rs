@@ -140,6 +140,8 @@ fn closed_environment() -> Environment<'static> {
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
     environment.set_fuel(Some(FUEL));
     environment.set_debug(true);
+    // Nothing is escaped, since no value is printed; but only where escaping is on does the engine mark what a macro
+    // returns as printed already.
     environment.set_auto_escape_callback(|_| AutoEscape::Json);
     environment.set_formatter(print_value);
     environment.add_filter("default", filters::default);

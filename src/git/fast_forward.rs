@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fs::{self, File};
-use std::io::Write;
+use std::io::{Read, Seek, Write};
 use std::path::Path;
 use std::time::Duration;
 
@@ -69,13 +69,42 @@ impl Repository {
         let before = expected.map(|commit| self.tree(commit)).transpose()?.map(|tree| tree.id());
         let after = self.tree(to)?.id();
         let changes = self.changes(before, after)?;
+        self.take_back_dead_checkout(work_tree, &mut lock, before)?;
         self.refuse_local_changes(work_tree, &changes)?;
-        // What stands in the lock file while the index is locked says, to whoever comes next, whose lock that was.
-        lock.write_all(to.to_string().as_bytes()).map_err(Error::io(&path))?;
-        let checked_out = self.check_out(after, &changes);
-        lock.set_len(0).map_err(Error::io(&path))?;
-        checked_out?;
-        self.update_branch(branch, to, expected)
+        // What stands in the lock file until the branch has moved says, to whoever comes next, what was being written.
+        let mark = |lock: &mut File, text: &str| {
+            lock.set_len(0)?;
+            lock.rewind()?;
+            lock.write_all(text.as_bytes())
+        };
+        mark(&mut lock, &to.to_string()).map_err(Error::io(&path))?;
+        let moved = self.check_out(after, &changes).and_then(|()| self.update_branch(branch, to, expected));
+        if matches!(moved, Err(Error::RefMoved { .. })) {
+            // Someone else was faster after all; the files are to be those of the branch when the caller tries again.
+            self.take_back_dead_checkout(work_tree, &mut lock, before)?;
+        }
+        mark(&mut lock, "").map_err(Error::io(&path))?;
+        moved
+    }
+
+    /// Puts back the files that a process of ours had written when it died, so that they do not count as somebody's
+    /// changes. The next try may well write others: the time of a restart is another one then. A file that is not as
+    /// that process would have left it is somebody's, and stays.
+    fn take_back_dead_checkout(&self, work_tree: &Path, lock: &mut File, before: Option<TreeId>) -> Result<(), Error> {
+        let mut mark = String::new();
+        let dead = lock
+            .rewind()
+            .and_then(|()| lock.read_to_string(&mut mark))
+            .ok()
+            .and_then(|_| mark.parse::<CommitId>().ok());
+        let (Some(dead), Some(before)) = (dead.and_then(|dead| self.tree(dead).ok()), before) else { return Ok(()) };
+        let mut back = self.changes(Some(dead.id()), before)?;
+        back.retain(|change| self.is_file_known(work_tree, change).unwrap_or(false));
+        for new in back.iter().filter(|change| change.after.is_none()) {
+            // The index may not know it yet, and libgit2 removes only what the index knows.
+            let _ = fs::remove_file(work_tree.join(&new.path));
+        }
+        self.check_out(before, &back)
     }
 
     /// Removes the index lock of a process of ours that died while it held it: the lock file of this checkout, which

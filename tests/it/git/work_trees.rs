@@ -200,3 +200,23 @@ fn the_index_lock_of_a_dead_process_of_ours_is_cleared_and_no_other() {
     assert_eq!(fs::read_to_string(tree.path().join(".git/wooo-checkout.lock")).unwrap(), "");
     assert_eq!(tree.status(), "");
 }
+
+#[test]
+fn what_a_dead_process_of_ours_wrote_is_taken_back_and_nothing_else() {
+    let tree = WorkTree::new(&[("a", "1"), ("b", "1"), ("mine", "1")]);
+    let dead = tree.next(&[("a", "2"), ("b", "2"), ("new", "2")], &[]);
+    let next = tree.next(&[("a", "3")], &[]);
+    let died = || {
+        fs::write(tree.path().join(".git/wooo-checkout.lock"), dead.to_string()).unwrap();
+        tree.put("a", "2");
+        tree.put("new", "2");
+        tree.put("mine", "local");
+    };
+    died();
+    tree.put("a", "somebody's");
+    assert!(matches!(tree.forward(next), Err(Error::LocalChanges { .. })));
+    died();
+    tree.forward(next).unwrap();
+    assert_eq!(fs::read_to_string(tree.path().join("a")).unwrap(), "3");
+    assert_eq!(tree.status().trim(), "M mine");
+}

@@ -24,6 +24,9 @@ const MAX_NODES: usize = 10_000_000;
 /// How many events aliases may add: anchors are for a few repeated blocks, and a bomb is stopped within milliseconds.
 const MAX_REPLAYED: usize = 100_000;
 
+/// How many aliases a document of one type may use. A spec repeats a block a few times, if at all.
+const MAX_ALIASES: usize = 50;
+
 /// Why text could not be read.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("{message}")]
@@ -95,6 +98,9 @@ impl Error {
                     .map_or("a key stands here twice".to_owned(), |key| format!("the key `{key}` stands here twice")),
                 ErrorKind::Syntax,
             ),
+            SaphyrError::AliasReplayLimitExceeded { .. } | SaphyrError::AliasExpansionLimitExceeded { .. } => {
+                (format!("its aliases stand for more than {MAX_REPLAYED} values"), ErrorKind::Syntax)
+            }
             SaphyrError::MultipleDocuments { .. } => {
                 ("there are several YAML documents where one is expected".to_owned(), ErrorKind::Syntax)
             }
@@ -110,10 +116,11 @@ impl Error {
 fn one_line(text: &str) -> String {
     let first = text.lines().next().unwrap_or_default();
     let first = first.strip_prefix("error: ").unwrap_or(first);
-    match first.split_once(": ") {
-        Some((place, rest)) if place.starts_with("line ") => rest.to_owned(),
-        _ => first.to_owned(),
-    }
+    let first = match first.split_once(": ") {
+        Some((place, rest)) if place.starts_with("line ") => rest,
+        _ => first,
+    };
+    first.split(" at line ").next().unwrap_or(first).to_owned()
 }
 
 fn read_options() -> serde_yaml::Options {
@@ -143,7 +150,24 @@ pub fn read_all(text: &str) -> Result<Vec<Value>, Error> {
 /// # Errors
 /// [`Error`] with the first fault; two documents are one.
 pub fn read<T: DeserializeOwned>(text: &str) -> Result<T, Error> {
+    refuse_bomb(text)?;
     serde_yaml::from_str_with_options(text, read_options()).map_err(|error| Error::from_saphyr(&error))
+}
+
+/// Says that a text is a bomb before its first value is found to be of the wrong type, which would be the smaller news.
+fn refuse_bomb(text: &str) -> Result<(), Error> {
+    if !text.contains('&') || !text.contains('*') {
+        return Ok(());
+    }
+    match spans::aliases(text) {
+        (count, Some(first)) if count > MAX_ALIASES => Err(Error {
+            message: format!("{count} aliases stand here; at most {MAX_ALIASES} are read"),
+            line: first.line,
+            column: first.column,
+            kind: ErrorKind::Syntax,
+        }),
+        _ => Ok(()),
+    }
 }
 
 /// Writes documents, separated by `---`, each ending with a line break.

@@ -75,6 +75,19 @@ pub fn locate(text: &str, path: &[Step<'_>]) -> Option<Place> {
     Some(Place { line: node.line, column: node.column, length: first_line.trim_end().chars().count().max(1) })
 }
 
+/// How many aliases `text` uses, and where the first one stands. Nothing is expanded.
+pub(super) fn aliases(text: &str) -> (usize, Option<Place>) {
+    let mut parser = Parser::new_from_str(text);
+    let (mut count, mut first) = (0, None);
+    while let Some(Ok((event, span))) = parser.next_event() {
+        if let Event::Alias(..) = event {
+            count += 1;
+            first = first.or(Some(Place { line: span.start.line(), column: span.start.col() + 1, length: 1 }));
+        }
+    }
+    (count, first)
+}
+
 /// The first document of `text`. Nesting is bounded by the text having been read before by [`super::read`].
 pub(super) fn parse(text: &str) -> Option<Node> {
     let mut parser = Parser::new_from_str(text);

@@ -122,7 +122,7 @@ fn each_mistake_has_its_own_message() {
       |
       = help: the fields here are image, replicas, autoscale, resources, domain, plan, env, secrets, port, command, health_path, metrics_path, workers, egress, restarted_at, hold
     ");
-    assert_message!(fleet.lab, fleet.refused("configure shop --set 'workers=[{name: a'"), @"error[configure.value]: the value of `workers` is not YAML: unclosed bracket '{' at line 1, column 2");
+    assert_message!(fleet.lab, fleet.refused("configure shop --set 'workers=[{name: a'"), @"error[configure.value]: the value of `workers` is not YAML: unclosed bracket '{'");
     assert_message!(fleet.lab, fleet.refused("configure shop --set plan=huge"), @"
     error[spec.plan]: `shop` asks for plan `huge`, which does not exist
      |

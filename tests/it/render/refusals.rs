@@ -150,7 +150,7 @@ fn values_of_variables_are_that_exact_text() {
 fn variables_that_cannot_be() {
     insta::assert_snapshot!(spec("name: shop\nenv: {A-B: x}\n"), @"wooo.yaml:2:7: a variable's name has letters, digits and `_`, at most 128, and does not start with a digit [spec.value]");
     insta::assert_snapshot!(spec("name: shop\nenv: {A: \"x\\0y\"}\n"), @"wooo.yaml:2:10: a variable's value has at most 32768 bytes and no NUL [spec.value]");
-    insta::assert_snapshot!(spec("name: shop\nenv: {A: [x]}\n"), @"wooo.yaml:2:10: expected string scalar at line 2, column 10 [spec.syntax]");
+    insta::assert_snapshot!(spec("name: shop\nenv: {A: [x]}\n"), @"wooo.yaml:2:10: expected string scalar [spec.syntax]");
     insta::assert_snapshot!(spec("name: shop\nenv: {A: x, A: y}\n"), @"wooo.yaml:2:13: the key `A` stands here twice [spec.syntax]");
     insta::assert_snapshot!(spec("name: shop\nenv: {KEY: \"-----BEGIN RSA PRIVATE KEY-----\\nAAAA\"}\n"), @"wooo.yaml:2:12: this value looks like a private key; name the variable under `secrets:` and store its value encrypted [spec.value]");
     insta::assert_snapshot!(spec("name: shop\nenv: {A: x}\nsecrets: [A]\n"), @"wooo.yaml:3:11: the variable `A` is given twice [spec.duplicate]");
@@ -166,18 +166,18 @@ fn bombs() {
         let previous = vec![format!("*a{}", level - 1); 10].join(", ");
         bomb.push_str(&format!("  a{level}: &a{level} [{previous}]\n"));
     }
-    insta::assert_snapshot!(spec(&bomb), @"wooo.yaml:3:11: expected string scalar at line 3, column 11 [spec.syntax]");
+    insta::assert_snapshot!(spec(&bomb), @"wooo.yaml:4:12: 110 aliases stand here; at most 50 are read [spec.syntax]");
     insta::assert_snapshot!(shadowed(SERVICE, Box::leak(bomb.replace("name: shop", "kind: Service").into_boxed_str())), @"
-    template `base/service.yaml.j2` prints what is not YAML: alias replay limit exceeded: total_replayed_events=100001 > 100000 at line 3, column 24 (defined at line 6, column 11) (used at line 7, column 47) [render.invalid]
+    template `base/service.yaml.j2` prints what is not YAML: its aliases stand for more than 100000 values [render.invalid]
       help: the line is `a4: &a4 [*a3, *a3, *a3, *a3, *a3, *a3, *a3, *a3, *a3, *a3]`
     ");
-    insta::assert_snapshot!(spec(&format!("name: shop\nenv: {}{}\n", "[".repeat(10_000), "]".repeat(10_000))), @"wooo.yaml:2:6: expected mapping start at line 2, column 6 [spec.syntax]");
+    insta::assert_snapshot!(spec(&format!("name: shop\nenv: {}{}\n", "[".repeat(10_000), "]".repeat(10_000))), @"wooo.yaml:2:6: expected mapping start [spec.syntax]");
     insta::assert_snapshot!(spec(&"---\nname: shop\n".repeat(5_000)), @"wooo.yaml:4:1: there are several YAML documents where one is expected [spec.syntax]");
     insta::assert_snapshot!(spec("name: !!python/object:os.system shop\n"), @"nothing is wrong");
     insta::assert_snapshot!(spec("name: shop\n<<: {port: 80}\n"), @"nothing is wrong");
-    insta::assert_snapshot!(spec("name: [shop\n"), @"wooo.yaml:1:7: expected string scalar at line 1, column 7 [spec.syntax]");
+    insta::assert_snapshot!(spec("name: [shop\n"), @"wooo.yaml:1:7: expected string scalar [spec.syntax]");
     insta::assert_snapshot!(spec(""), @"wooo.yaml:1:1: there is nothing to read [spec.syntax]");
-    insta::assert_snapshot!(spec("- name: shop\n"), @"wooo.yaml:1:1: expected mapping start at line 1, column 1 [spec.syntax]");
+    insta::assert_snapshot!(spec("- name: shop\n"), @"wooo.yaml:1:1: expected mapping start [spec.syntax]");
 }
 
 fn overlay(kustomization: &str) -> String {
@@ -346,7 +346,7 @@ fn templates_with_mistakes() {
     insta::assert_snapshot!(shadowed(SERVICE, "apiVersion: v1\nkind: {% if %}\n"), @"templates/base/service.yaml.j2:2:1: template `base/service.yaml.j2`: unexpected end of block [template.syntax]");
     insta::assert_snapshot!(shadowed(SERVICE, "apiVersion: v1\nkind: {{ app.name | shout }}\n"), @"templates/base/service.yaml.j2:2:1: template `base/service.yaml.j2`: filter shout is unknown [template.syntax]");
     insta::assert_snapshot!(shadowed(SERVICE, "kind: [\n"), @"
-    template `base/service.yaml.j2` prints what is not YAML: unclosed bracket '[' at line 1, column 7 [render.invalid]
+    template `base/service.yaml.j2` prints what is not YAML: unclosed bracket '[' [render.invalid]
       help: the line is `kind: [`
     ");
     insta::assert_snapshot!(shadowed(SERVICE, "{# nothing #}\n"), @"template `base/service.yaml.j2` prints nothing [render.invalid]");

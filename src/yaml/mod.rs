@@ -75,7 +75,12 @@ impl Error {
         let (line, column) = error.location().map_or((0, 0), |location| {
             (usize::try_from(location.line()).unwrap_or(0), usize::try_from(location.column()).unwrap_or(0))
         });
-        let (message, kind) = match error {
+        // A fault behind an alias comes wrapped in the places of alias and anchor.
+        let fault = match error {
+            SaphyrError::AliasError { error, .. } => error.as_ref(),
+            other => other,
+        };
+        let (message, kind) = match fault {
             SaphyrError::SerdeUnknownField { field, expected, .. } => (
                 format!("unknown field `{field}`"),
                 ErrorKind::UnknownField { field: field.clone(), expected: expected.clone() },

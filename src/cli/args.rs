@@ -53,7 +53,9 @@ pub(super) enum Verb {
     #[command(after_help = "Example:\n  wooo init fleet --url https://git.example.com/platform/fleet.git")]
     Init(InitArgs),
     /// Find an app's framework, port and health path in its source, with the evidence
-    #[command(after_help = "Examples:\n  wooo detect .\n  wooo detect ../shop --root apps/web --output json")]
+    #[command(
+        after_help = "Examples:\n  wooo detect .\n  wooo detect ../shop --root apps/web --output json\n  wooo detect https://gitlab.com/wooo/event-system.git"
+    )]
     Detect(DetectArgs),
     /// Render a spec to standard output or a folder; no Git, no network
     #[command(
@@ -199,9 +201,9 @@ pub(super) struct InitArgs {
 
 #[derive(Args, Debug)]
 pub(super) struct DetectArgs {
-    /// The folder with the app's source
-    #[arg(default_value = ".")]
-    pub(super) path: PathBuf,
+    /// The app's source: a folder, or an https or ssh URL
+    #[arg(value_name = "PATH|URL", default_value = ".")]
+    pub(super) source: String,
     /// The app's folder within it
     #[arg(long, default_value = "")]
     pub(super) root: String,

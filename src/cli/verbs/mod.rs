@@ -85,17 +85,24 @@ fn commit(place: &Place, rev: Option<&str>) -> Result<CommitId, Problems> {
 
 /// The fleet that the user named: a folder, or a URL.
 fn place(args: &FleetArg) -> Result<Place, Problems> {
-    let folder = Path::new(&args.fleet);
-    let scp_like = args.fleet.split_once(':').is_some_and(|(host, _)| host.contains('@') && !host.contains('/'));
-    if folder.exists() || !(args.fleet.contains("://") || scp_like) {
-        return Place::open(folder);
+    match remote(&args.fleet)? {
+        Some((url, access, network)) => Place::fetch(url, access, &network),
+        None => Place::open(Path::new(&args.fleet)),
+    }
+}
+
+/// The remote that the user named, and the way to it; `None` for a folder.
+fn remote(text: &str) -> Result<Option<(RemoteUrl, Access, Network)>, Problem> {
+    let scp_like = text.split_once(':').is_some_and(|(host, _)| host.contains('@') && !host.contains('/'));
+    if Path::new(text).exists() || !(text.contains("://") || scp_like) {
+        return Ok(None);
     }
     let urls = trusted_origins()?;
-    let url = RemoteUrl::parse(&args.fleet, &urls).map_err(|error| Problem::new(error.code(), error.to_string()))?;
+    let url = RemoteUrl::parse(text, &urls).map_err(|error| Problem::new(error.code(), error.to_string()))?;
     let network = Network::new(NetworkPolicy { urls, ..NetworkPolicy::default() })
         .map_err(|error| Problem::new(error.code(), error.to_string()))?;
     let access = access(&url)?;
-    Place::fetch(url, access, &network)
+    Ok(Some((url, access, network)))
 }
 
 /// Installations on premises name the origins inside their network that may be talked to, separated by commas.

@@ -82,3 +82,20 @@ fn an_address_inside_the_network_is_refused_unless_it_is_trusted() {
     );
     assert!(server.seen().is_empty());
 }
+
+#[test]
+fn an_app_is_detected_behind_a_url_without_a_checkout() {
+    let server = GitServer::new(Some(AUTHORIZATION), Box::new(|_, _| None));
+    let source = server.root().join("app");
+    let fixture = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/apps/flask-event-system");
+    let copied = Command::new("cp").args(["-r", fixture]).arg(&source).status().unwrap();
+    assert!(copied.success());
+    git(&source, &["init", "--quiet", "-b", "main"]);
+    git(&source, &["add", "--all"]);
+    git(&source, &["-c", "user.name=t", "-c", "user.email=t@localhost", "commit", "--quiet", "-m", "app"]);
+    let bare = server.root().join("app.git");
+    git(server.root(), &["clone", "--quiet", "--bare", source.to_str().unwrap(), bare.to_str().unwrap()]);
+    let url = format!("{}/app.git", server.origin());
+    let found = succeed(&wooo(&server, &["detect", &url]));
+    assert!(found.starts_with("flask on port 8000, health at /health"), "{found}");
+}

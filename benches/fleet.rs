@@ -1,7 +1,8 @@
 //! What a fleet costs: all of its apps from specs to one commit, and one change in it, at several sizes.
 //!
 //! `cargo bench --bench fleet` prints a table; `cargo bench --bench fleet -- 10 1000` measures those sizes only. Each
-//! measurement runs in a process of its own, so that its peak memory is its own.
+//! measurement runs in a process of its own, so that its peak memory is its own. With `--profile` each says besides how
+//! long the stages of *all* took.
 #![expect(
     clippy::expect_used,
     clippy::print_stdout,
@@ -12,6 +13,7 @@ use std::path::Path;
 use std::process::{Command, ExitCode};
 use std::time::{Duration, Instant};
 
+use tracing_subscriber::fmt::format::FmtSpan;
 use wooo::domain::{Action, Intent};
 use wooo::git::{BranchName, PreparedBlob, Repository, Signature, TreeEdits};
 use wooo::operations::Request;
@@ -33,14 +35,17 @@ const CHANGES: usize = 21;
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with("--")).collect();
+    let is_profile = std::env::args().any(|argument| argument == "--profile");
     match arguments.as_slice() {
-        [mode, count, folder] if mode == "measure" => measure(count.parse().expect("a count"), Path::new(folder)),
-        _ => table(&arguments),
+        [mode, count, folder] if mode == "measure" => {
+            measure(count.parse().expect("a count"), Path::new(folder), is_profile)
+        }
+        _ => table(&arguments, is_profile),
     }
 }
 
 /// Runs one process per size and prints what each says.
-fn table(sizes: &[String]) -> ExitCode {
+fn table(sizes: &[String], is_profile: bool) -> ExitCode {
     let sizes: Vec<usize> = match sizes {
         [] => vec![10, 100, 1000, 10_000],
         sizes => sizes.iter().map(|size| size.parse().expect("a number of apps")).collect(),
@@ -50,8 +55,9 @@ fn table(sizes: &[String]) -> ExitCode {
     for size in sizes {
         let folder = tempfile::tempdir().expect("a folder");
         let program = std::env::current_exe().expect("this program");
-        let status =
-            Command::new(program).args(["measure", &size.to_string()]).arg(folder.path()).status().expect("it runs");
+        let mut command = Command::new(program);
+        command.args(["measure", &size.to_string()]).arg(folder.path()).args(is_profile.then_some("--profile"));
+        let status = command.status().expect("it runs");
         if !status.success() {
             return ExitCode::FAILURE;
         }
@@ -59,11 +65,12 @@ fn table(sizes: &[String]) -> ExitCode {
     ExitCode::SUCCESS
 }
 
-fn measure(apps: usize, folder: &Path) -> ExitCode {
+fn measure(apps: usize, folder: &Path, is_profile: bool) -> ExitCode {
     let place = new_fleet(apps, folder);
     let merge = Options { merge: true, dry_run: false };
+    let run = || rerender::run(&place, &Selection::default(), &request(0), merge, |_| {}).expect("the fleet renders");
     let start = Instant::now();
-    let result = rerender::run(&place, &Selection::default(), &request(0), merge, |_| {}).expect("the fleet renders");
+    let result = if is_profile { tracing::subscriber::with_default(stages(), run) } else { run() };
     let all = start.elapsed();
     assert_eq!((result.rendered, result.stage), (apps, Stage::Merged));
     let peak = peak_megabytes();
@@ -79,6 +86,13 @@ fn measure(apps: usize, folder: &Path) -> ExitCode {
         milliseconds(changes[CHANGES - 1]),
     );
     ExitCode::SUCCESS
+}
+
+/// Prints each stage as it ends, with the time that it took.
+fn stages() -> impl tracing::Subscriber + Send + Sync {
+    let format = tracing_subscriber::fmt::format().without_time().with_level(false).with_target(false).with_ansi(false);
+    let level = tracing::Level::DEBUG;
+    tracing_subscriber::fmt().with_max_level(level).with_span_events(FmtSpan::CLOSE).event_format(format).finish()
 }
 
 /// One deploy, merged, through a handle of its own: as a command does it, without the start of the process.

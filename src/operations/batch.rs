@@ -4,6 +4,7 @@
 //! cores, and the results are consumed before the next chunk is read. Memory follows the chunk, not the fleet.
 
 use rayon::prelude::{IntoParallelIterator, ParallelIterator};
+use tracing::debug_span;
 
 use super::fleet::Fleet;
 use crate::domain::{App, AppName, EnvironmentName, Problem, Problems};
@@ -89,10 +90,13 @@ pub fn render_each<T: Send, E>(
 ) -> Result<(), E> {
     let mut rest = units.into_iter();
     loop {
+        let reading = debug_span!("read specs").entered();
         let loaded: Vec<Loaded> = rest.by_ref().take(CHUNK).map(|unit| load(fleet, unit)).collect();
+        reading.exit();
         if loaded.is_empty() {
             return Ok(());
         }
+        let rendering = debug_span!("render").entered();
         let rendered: Vec<(Unit, Result<T, Problems>)> = loaded
             .into_par_iter()
             .map(|Loaded { unit, app }| {
@@ -104,6 +108,8 @@ pub fn render_each<T: Send, E>(
                 (unit, result)
             })
             .collect();
+        rendering.exit();
+        let _comparing = debug_span!("compare with what stands there").entered();
         for (unit, result) in rendered {
             consume(unit, result)?;
         }

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use serde::Serialize;
 use serde_json::Value;
+use tracing::debug_span;
 
 use super::batch::{Selection, Unit, render_each};
 use super::change::{self, Attempt, Options, Stage, Standing, retry, signature, trailers};
@@ -77,10 +78,12 @@ fn attempt(
     options: Options,
     done: &mut impl FnMut(usize),
 ) -> Result<Rerendered, Attempt> {
+    let opening = debug_span!("open the fleet").entered();
     let tip = place.tip()?;
     let tree = place.repository.tree(tip)?;
     let fleet = Fleet::open(&tree)?;
     let units = selection.units(&fleet)?;
+    opening.exit();
     let total = units.len();
     let mut writer = place.repository.writer();
     let whole_fleet = selection.apps.is_empty() && selection.environments.is_empty();
@@ -97,7 +100,7 @@ fn attempt(
         return Ok(result);
     }
     // Blobs first: the groups' trees are written on top of them.
-    writer.finish(Some(base), &TreeEdits::new())?;
+    debug_span!("write the pack").in_scope(|| writer.finish(Some(base), &TreeEdits::new()))?;
     for (class, members) in groups {
         let mut edits = TreeEdits::new();
         for (path, blob) in members.iter().flat_map(|member| &member.edits) {
@@ -106,6 +109,7 @@ fn attempt(
                 None => edits.remove(path)?,
             }
         }
+        let _committing = debug_span!("write trees and commit").entered();
         let new_tree = place.repository.writer().finish(Some(base), &edits)?;
         let (branch, commit) = commit(place, request, class, &members, tip, new_tree)?;
         let mut described = described(&members, branch.to_string());
@@ -149,7 +153,7 @@ fn render_all<'a>(
     writer: &mut ObjectWriter<'_>,
     done: &mut impl FnMut(usize),
 ) -> Result<(Vec<Difference>, Vec<String>), Attempt> {
-    let renderer = fleet.renderer()?;
+    let renderer = debug_span!("compile templates and overlays").in_scope(|| fleet.renderer())?;
     let total = units.len();
     let claims = Claims { tree, changed: HashMap::new() };
     let mut gathering =

@@ -4,13 +4,34 @@
 //! octal numbers), duplicate keys are errors, aliases and sizes are bounded, and whatever is written reads back as the
 //! same value with any YAML 1.1 or 1.2 parser. Nothing else in wooo names the library.
 //!
-//! Does not own the meaning of any document. Objects are [`serde_json::Value`]s whose keys keep their order.
+//! There are two forms of a document. A [`serde_json::Value`] whose keys keep their order is what wooo itself makes and
+//! writes. A [`Node`] also keeps how a scalar was spelled; it is what kustomizations work on, which are read and written as
+//! Go's tools do it, to the byte.
+//!
+//! Does not own the meaning of any document.
 
+mod documents;
 mod edit;
+mod folded;
+mod from_node;
+mod go_json;
+mod go_number;
+mod go_writer;
+mod node;
+mod quick;
+mod resolve;
+mod scalar_style;
 mod spans;
+mod through_json;
 
+pub use documents::{decode, read_nodes, read_patches, read_settings};
 pub use edit::set;
+pub use from_node::from_node;
+pub use go_json::write_go_json;
+pub use go_writer::write_go;
+pub use node::{Mapping, Node, NotJson, Scalar, Style, Tag, texts};
 pub use spans::{Place, Step, locate};
+pub use through_json::{from_yaml_1_1, normalize};
 
 use serde::de::DeserializeOwned;
 use serde::ser::{Serialize, Serializer};

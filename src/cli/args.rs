@@ -63,7 +63,9 @@ pub(super) enum Verb {
     )]
     Render(RenderArgs),
     /// Build a kustomization to standard output, as `kustomize build` does
-    #[command(after_help = "Example:\n  wooo build overlays/production")]
+    #[command(
+        after_help = "Examples:\n  wooo build overlays/production\n  wooo build overlays/production -o manifests/ --reorder none"
+    )]
     Build(BuildArgs),
     /// Check a whole fleet: settings, specs, templates, overlays, hosts; every problem at once
     #[command(after_help = "Example:\n  wooo validate ../fleet")]
@@ -230,7 +232,40 @@ pub(super) struct RenderArgs {
 #[derive(Args, Debug)]
 pub(super) struct BuildArgs {
     /// The folder with the kustomization
+    #[arg(default_value = ".")]
     pub(super) dir: PathBuf,
+    /// Write the objects into this file, or into this folder, one file for each
+    #[arg(short = 'o', long = "out", value_name = "PATH")]
+    pub(super) out: Option<PathBuf>,
+    /// The order of the objects [default: that of the kustomization's `sortOptions`, else legacy]
+    #[arg(long, value_name = "ORDER")]
+    pub(super) reorder: Option<Reorder>,
+    /// Which files a kustomization may name
+    #[arg(long, value_name = "RULE", default_value = "LoadRestrictionsRootOnly")]
+    pub(super) load_restrictor: LoadRestrictor,
+    /// Put the label `app.kubernetes.io/managed-by` on every object
+    #[arg(long)]
+    pub(super) enable_managedby_label: bool,
+}
+
+/// Kustomize's words for the order of objects.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(super) enum Reorder {
+    /// As they come
+    None,
+    /// What others depend on first, webhooks last
+    Legacy,
+}
+
+/// Kustomize's words for what a kustomization may read.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(super) enum LoadRestrictor {
+    /// Files in the kustomization's own folder or below
+    #[value(name = "LoadRestrictionsRootOnly")]
+    RootOnly,
+    /// Any file
+    #[value(name = "LoadRestrictionsNone")]
+    None,
 }
 
 #[derive(Args, Debug)]

@@ -51,9 +51,20 @@ impl Printer {
         }
     }
 
+    /// Whether answers are for people.
+    pub(super) fn is_text(&self) -> bool {
+        matches!(self.format, Format::Text)
+    }
+
     /// Prints text as it is. A reader that has gone away is not an error: `wooo render | head` is usual.
     pub(super) fn raw(&self, text: &str) {
         let mut out = anstream::stdout().lock();
+        let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+    }
+
+    /// Prints data to the byte: nothing in it is taken for colour.
+    pub(super) fn data(&self, text: &str) {
+        let mut out = std::io::stdout().lock();
         let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
     }
 

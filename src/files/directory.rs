@@ -1,23 +1,30 @@
 //! A folder of the file system.
 
+use std::collections::HashSet;
 use std::fs;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
 use super::path::segments;
 use super::{Entry, Error, FileTree, Kind};
 
 /// A folder on disk. A path that passes through a symbolic link is treated as that link.
+///
+/// It is meant for one operation: folders that it has looked at are taken for folders from then on.
 #[derive(Clone, Debug)]
 pub struct DirectoryTree {
     root: PathBuf,
+    /// Paths of folders that are reached through folders alone. Without them, every look at a file would be one at each
+    /// folder above it.
+    folders: Arc<RwLock<HashSet<String>>>,
 }
 
 impl DirectoryTree {
     /// The tree below `root`. The root itself may be reached through links; nothing below it may.
     #[must_use]
     pub fn new(root: impl Into<PathBuf>) -> Self {
-        Self { root: root.into() }
+        Self { root: root.into(), folders: Arc::default() }
     }
 
     /// The folder on disk.
@@ -29,13 +36,18 @@ impl DirectoryTree {
     /// The kind of `path` and where it is on disk. Every segment is looked at without following it, because a link in
     /// the middle of a path leads out of the tree as surely as one at its end.
     fn locate(&self, path: &str) -> Result<Option<(Kind, PathBuf)>, Error> {
-        let mut place = self.root.clone();
-        let mut kind = Kind::Directory;
-        for segment in segments(path)? {
+        let segments = segments(path)?;
+        let parent = path.rsplit_once('/').map_or("", |(parent, _)| parent);
+        // Nobody waits for the disk with this lock in hand.
+        let skipped = if self.known().contains(parent) { segments.len() - 1 } else { 0 };
+        let mut place = if skipped == 0 { self.root.clone() } else { self.root.join(parent) };
+        let (mut kind, mut end) = (Kind::Directory, if skipped == 0 { 0 } else { parent.len() });
+        for segment in segments.into_iter().skip(skipped) {
             if kind == Kind::Symlink {
                 return Ok(Some((kind, place)));
             }
             place.push(segment);
+            end += segment.len() + usize::from(end > 0);
             kind = match fs::symlink_metadata(&place) {
                 Ok(metadata) => kind_of(metadata.file_type()),
                 Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
@@ -43,8 +55,22 @@ impl DirectoryTree {
                 }
                 Err(source) => return Err(Error::Io { path: path.to_owned(), source }),
             };
+            if kind == Kind::Directory {
+                self.remember(&path[..end]);
+            }
         }
         Ok(Some((kind, place)))
+    }
+
+    fn known(&self) -> RwLockReadGuard<'_, HashSet<String>> {
+        // What another thread had put in before it panicked is true all the same.
+        self.folders.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn remember(&self, folder: &str) {
+        if !self.known().contains(folder) {
+            self.folders.write().unwrap_or_else(PoisonError::into_inner).insert(folder.to_owned());
+        }
     }
 
     fn expect(&self, path: &str, expected: Kind) -> Result<PathBuf, Error> {
@@ -69,6 +95,10 @@ fn kind_of(file_type: fs::FileType) -> Kind {
 }
 
 impl FileTree for DirectoryTree {
+    fn shared(&self) -> Option<&(dyn FileTree + Sync)> {
+        Some(self)
+    }
+
     fn kind(&self, path: &str) -> Result<Option<Kind>, Error> {
         Ok(self.locate(path)?.map(|(kind, _)| kind))
     }
@@ -78,7 +108,7 @@ impl FileTree for DirectoryTree {
         let io = |source| Error::Io { path: path.to_owned(), source };
         let file = fs::File::open(&place).map_err(io)?;
         let size = file.metadata().map_err(io)?.len();
-        let mut content = Vec::new();
+        let mut content = Vec::with_capacity(usize::try_from(size.min(limit)).unwrap_or(0) + 1);
         // One byte more than the limit, so that a file that grows while it is read is noticed too.
         file.take(limit.saturating_add(1)).read_to_end(&mut content).map_err(io)?;
         if content.len() as u64 > limit {

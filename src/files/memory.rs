@@ -40,6 +40,10 @@ impl<P: Into<String>, C: Into<Cow<'static, [u8]>>> FromIterator<(P, C)> for Memo
 }
 
 impl FileTree for MemoryTree {
+    fn shared(&self) -> Option<&(dyn FileTree + Sync)> {
+        Some(self)
+    }
+
     fn kind(&self, path: &str) -> Result<Option<Kind>, Error> {
         segments(path)?;
         if self.files.contains_key(path) {

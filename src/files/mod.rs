@@ -96,6 +96,11 @@ pub enum Error {
 
 /// A tree of files. Paths are relative to its root, segments joined by `/`, `""` is the root itself.
 pub trait FileTree {
+    /// The same tree for several threads at once, if it can be read so.
+    fn shared(&self) -> Option<&(dyn FileTree + Sync)> {
+        None
+    }
+
     /// What stands at `path`, or `None`.
     ///
     /// # Errors

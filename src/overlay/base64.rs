@@ -1,20 +1,14 @@
 //! Base64 as kustomize writes it into objects: in lines of seventy characters, if there is more than one line of them.
 
-const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 
 /// The length of a line, the line break not counted.
 const LINE: usize = 70;
 
 /// Encodes bytes.
 pub(super) fn in_lines(bytes: &[u8]) -> String {
-    let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
-    for chunk in bytes.chunks(3) {
-        let group = chunk.iter().fold(0_u32, |group, byte| group << 8 | u32::from(*byte)) << (8 * (3 - chunk.len()));
-        for position in 0..4 {
-            let index = usize::try_from(group >> (18 - 6 * position) & 63).unwrap_or_default();
-            text.push(if position <= chunk.len() { char::from(ALPHABET[index]) } else { '=' });
-        }
-    }
+    let text = STANDARD.encode(bytes);
     if text.len() < LINE {
         return text;
     }

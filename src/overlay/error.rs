@@ -145,7 +145,7 @@ pub enum Error {
     #[error("the objects cannot be written: {source}")]
     Write {
         /// What the writer said.
-        source: fmt::Error,
+        source: yaml::NotJson,
     },
 }
 

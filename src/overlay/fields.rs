@@ -1,77 +1,113 @@
 //! Places in objects, written as paths.
 //!
-//! Owns the tables of field specifications: a path such as `spec/template/metadata/labels` and the kinds that it is for. A
-//! path goes through every element of a list that it meets. Does not own what is put there.
+//! Owns field specifications (a path such as `spec/template/metadata/labels` and the kinds that it is for), how two lists
+//! of them are merged, and the walk along a path, which goes through every element of a list that it meets. Does not own
+//! what is put there.
 
 use std::collections::HashMap;
 
-use serde_json::{Map, Value};
-
 use super::resource::Id;
 use super::settings;
+use crate::yaml::{Mapping, Node};
 
 /// A place in the objects of some group, version and kind. An empty word stands for any.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub(super) struct FieldSpec {
-    group: String,
-    version: String,
-    path: Vec<String>,
+    pub(super) group: String,
+    pub(super) version: String,
+    pub(super) kind: String,
+    pub(super) path: String,
     /// Whether what is missing on the way is made.
-    create: bool,
-}
-
-/// Field specifications by kind, so that an object meets only its own.
-#[derive(Clone, Debug, Default)]
-pub(super) struct FieldTable {
-    any: Vec<FieldSpec>,
-    by_kind: HashMap<String, Vec<FieldSpec>>,
+    pub(super) create: bool,
 }
 
 /// One row of a built-in table: group, version, kind, path, and whether to create.
 pub(super) type Row = (&'static str, &'static str, &'static str, &'static str, bool);
 
+impl FieldSpec {
+    pub(super) fn from_row((group, version, kind, path, create): &Row) -> Self {
+        let [group, version, kind, path] = [group, version, kind, path].map(|word| (*word).to_owned());
+        Self { group, version, kind, path, create: *create }
+    }
+
+    pub(super) fn from_setting(setting: &settings::FieldSpec) -> Self {
+        let settings::FieldSpec { group, version, kind, path, create } = setting.clone();
+        Self { group, version, kind, path, create }
+    }
+
+    /// Whether all objects that `other` is for are among those that this one is for.
+    fn covers(&self, other: &Self) -> bool {
+        let fits = |word: &str, other: &str| word.is_empty() || word == other;
+        self.path == other.path
+            && fits(&self.group, &other.group)
+            && fits(&self.version, &other.version)
+            && fits(&self.kind, &other.kind)
+    }
+}
+
+/// Adds a specification to a list. Of two for the same place, one of which is for a part of the objects of the other, the
+/// one for fewer objects remains; kustomize takes them for one specification that was made more precise.
+///
+/// # Errors
+/// If the two disagree about what is to be made.
+pub(super) fn merge_one(specs: &mut Vec<FieldSpec>, new: FieldSpec) -> Result<(), String> {
+    let Some(old) = specs.iter_mut().find(|old| old.covers(&new) || new.covers(old)) else {
+        specs.push(new);
+        return Ok(());
+    };
+    if old.create != new.create {
+        return Err(format!("two specifications of `{}` disagree about `create`", new.path));
+    }
+    if old.covers(&new) {
+        *old = new;
+    }
+    Ok(())
+}
+
+/// [`merge_one`] for each.
+pub(super) fn merge_all(specs: &mut Vec<FieldSpec>, new: impl IntoIterator<Item = FieldSpec>) -> Result<(), String> {
+    new.into_iter().try_for_each(|spec| merge_one(specs, spec))
+}
+
+/// Field specifications by kind, with their paths taken apart, so that an object meets only its own.
+#[derive(Clone, Debug, Default)]
+pub(super) struct FieldTable {
+    any: Vec<Place>,
+    by_kind: HashMap<String, Vec<Place>>,
+}
+
+/// A place in objects of one kind.
+#[derive(Clone, Debug)]
+pub(super) struct Place {
+    group: String,
+    version: String,
+    segments: Vec<String>,
+    create: bool,
+}
+
 impl FieldTable {
-    pub(super) fn from_rows<'a>(rows: impl IntoIterator<Item = &'a Row>) -> Self {
+    pub(super) fn new<'a>(specs: impl IntoIterator<Item = &'a FieldSpec>) -> Self {
         let mut table = Self::default();
-        for (group, version, kind, path, create) in rows {
-            let spec = FieldSpec {
-                group: (*group).to_owned(),
-                version: (*version).to_owned(),
-                path: split(path),
-                create: *create,
-            };
-            table.add(kind, spec);
+        for spec in specs {
+            let FieldSpec { group, version, kind, path, create } = spec.clone();
+            let places = if kind.is_empty() { &mut table.any } else { table.by_kind.entry(kind).or_default() };
+            places.push(Place { group, version, segments: split(&path), create });
         }
         table
     }
 
-    pub(super) fn add_setting(&mut self, spec: &settings::FieldSpec) {
-        let (group, version) = (spec.group.clone(), spec.version.clone());
-        self.add(&spec.kind, FieldSpec { group, version, path: split(&spec.path), create: spec.create });
-    }
-
-    fn add(&mut self, kind: &str, spec: FieldSpec) {
-        let specs = if kind.is_empty() { &mut self.any } else { self.by_kind.entry(kind.to_owned()).or_default() };
-        let is_known = specs
-            .iter()
-            .any(|other| other.path == spec.path && other.group == spec.group && other.version == spec.version);
-        if !is_known {
-            specs.push(spec);
-        }
-    }
-
     /// The places in an object with this identity.
-    pub(super) fn of(&self, id: &Id<'_>) -> Vec<&FieldSpec> {
+    pub(super) fn of(&self, id: &Id<'_>) -> Vec<&Place> {
         let fits = |word: &str, text: &str| word.is_empty() || word == text;
-        let specs = self.any.iter().chain(self.by_kind.get(id.kind).into_iter().flatten());
-        specs.filter(|spec| fits(&spec.group, id.group) && fits(&spec.version, id.version)).collect()
+        let places = self.any.iter().chain(self.by_kind.get(id.kind).into_iter().flatten());
+        places.filter(|place| fits(&place.group, id.group) && fits(&place.version, id.version)).collect()
     }
 }
 
 /// The segments of a path. `\/` is a slash within a name.
 pub(super) fn split(path: &str) -> Vec<String> {
     let mut segments = vec![String::new()];
-    let mut characters = path.trim_matches('/').chars().peekable();
+    let mut characters = path.chars().peekable();
     while let Some(character) = characters.next() {
         match (character, segments.last_mut()) {
             ('\\', Some(last)) if characters.peek() == Some(&'/') => {
@@ -85,45 +121,89 @@ pub(super) fn split(path: &str) -> Vec<String> {
     segments
 }
 
-impl FieldSpec {
-    /// Calls `change` with every value at the place. What is missing is made as `empty`, if it is to be made.
-    pub(super) fn visit<E>(
+impl Place {
+    /// Whether the path is this one.
+    pub(super) fn is(&self, path: &[&str]) -> bool {
+        self.segments == path
+    }
+
+    /// Calls `change` with every value at the place. What is missing is made, the last of it as `empty`, if it is to be.
+    ///
+    /// # Errors
+    /// Where the path leads into a single value, and what `change` fails with.
+    pub(super) fn visit(
         &self,
-        object: &mut Value,
-        empty: &Value,
-        change: &mut impl FnMut(&mut Value) -> Result<(), E>,
-    ) -> Result<(), E> {
-        let empty = self.create.then_some(empty);
-        visit(object, &self.path, empty, change)
+        object: &mut Node,
+        empty: &Node,
+        change: &mut impl FnMut(&mut Node) -> Result<(), String>,
+    ) -> Result<(), String> {
+        visit(object, &self.segments, self.create.then_some(empty), change)
+    }
+
+    /// [`Place::visit`] without making anything.
+    pub(super) fn visit_present(
+        &self,
+        object: &mut Node,
+        change: &mut impl FnMut(&mut Node) -> Result<(), String>,
+    ) -> Result<(), String> {
+        visit(object, &self.segments, None, change)
     }
 }
 
 /// Calls `change` with every value at a path. With `empty`, what is missing is made.
-pub(super) fn visit<E>(
-    value: &mut Value,
+///
+/// # Errors
+/// Where the path leads into a single value, and what `change` fails with.
+pub(super) fn visit(
+    node: &mut Node,
     path: &[String],
-    empty: Option<&Value>,
-    change: &mut impl FnMut(&mut Value) -> Result<(), E>,
-) -> Result<(), E> {
+    empty: Option<&Node>,
+    change: &mut impl FnMut(&mut Node) -> Result<(), String>,
+) -> Result<(), String> {
     let Some((segment, rest)) = path.split_first() else {
-        return change(value);
+        return change(node);
     };
-    match value {
-        Value::Array(list) => list.iter_mut().try_for_each(|value| visit(value, path, empty, change)),
-        Value::Object(map) => {
-            let name = segment.strip_suffix("[]").unwrap_or(segment);
-            let is_list = name.len() < segment.len();
-            let missing = map.get(name).is_none_or(Value::is_null);
-            if missing {
-                let Some(empty) = empty.filter(|_| !is_list) else {
-                    return Ok(());
-                };
-                let made = if rest.is_empty() { empty.clone() } else { Value::Object(Map::new()) };
-                map.insert(name.to_owned(), made);
-            }
-            map.get_mut(name).map_or(Ok(()), |value| visit(value, rest, empty, change))
+    match node {
+        Node::Sequence(items) => items.iter_mut().try_for_each(|item| visit(item, path, empty, change)),
+        Node::Mapping(mapping) => match child(mapping, segment, rest.is_empty(), empty)? {
+            Some(child) => visit(child, rest, empty, change),
+            None => Ok(()),
+        },
+        scalar if scalar.is_null() => Ok(()),
+        Node::Scalar(_) => Err(format!("there is a single value on the way to `{}`", path.join("/"))),
+    }
+}
+
+fn child<'m>(
+    mapping: &'m mut Mapping,
+    segment: &str,
+    is_last: bool,
+    empty: Option<&Node>,
+) -> Result<Option<&'m mut Node>, String> {
+    let name = segment.strip_suffix("[]").unwrap_or(segment);
+    let is_list = name.len() < segment.len();
+    if name.is_empty() {
+        return Err("a segment of the path is empty".to_owned());
+    }
+    let made = match empty.filter(|_| !is_list) {
+        Some(empty) if is_last => Some(empty.clone()),
+        Some(_) => Some(Node::mapping()),
+        None => None,
+    };
+    match (mapping.position(name), made) {
+        (Some(position), made) => {
+            let value = mapping.value_at_mut(position);
+            Ok(value.map(|value| {
+                match made {
+                    Some(made) if value.is_null() => *value = made,
+                    None if is_list && value.is_null() => *value = Node::Sequence(Vec::new()),
+                    _ => {}
+                }
+                value
+            }))
         }
-        _ => Ok(()),
+        (None, Some(made)) => Ok(Some(mapping.entry(name, || made))),
+        (None, None) => Ok(None),
     }
 }
 
@@ -132,24 +212,24 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    fn set(object: &mut Value, path: &str, create: bool) {
-        let empty = Value::Object(Map::new());
-        let empty = create.then_some(&empty);
-        visit(object, &split(path), empty, &mut |value| -> Result<(), ()> {
-            *value = json!("x");
+    fn set(object: &mut Node, path: &str, create: bool) -> Result<(), String> {
+        let empty = Node::mapping();
+        visit(object, &split(path), create.then_some(&empty), &mut |value| {
+            *value = Node::string("x");
             Ok(())
         })
-        .unwrap();
     }
 
     #[test]
     fn a_path_goes_through_lists_and_makes_what_is_missing() {
-        let mut object = json!({"l": [{"a": {}}, {"b": 1}]});
-        set(&mut object, "l/a/c", true);
-        set(&mut object, "m/n", true);
-        set(&mut object, "o/p", false);
-        set(&mut object, "q[]/r", true);
-        assert_eq!(object, json!({"l": [{"a": {"c": "x"}}, {"b": 1, "a": {"c": "x"}}], "m": {"n": "x"}}));
+        let mut object = Node::from(json!({"l": [{"a": {}}, {"b": 1}], "s": 1}));
+        set(&mut object, "l/a/c", true).unwrap();
+        set(&mut object, "m/n", true).unwrap();
+        set(&mut object, "o/p", false).unwrap();
+        set(&mut object, "q[]/r", true).unwrap();
+        let expected = json!({"l": [{"a": {"c": "x"}}, {"b": 1, "a": {"c": "x"}}], "s": 1, "m": {"n": "x"}});
+        assert_eq!(object, Node::from(expected));
+        assert!(set(&mut object, "s/t", true).is_err());
     }
 
     #[test]
@@ -159,12 +239,24 @@ mod tests {
 
     #[test]
     fn a_table_knows_groups_and_versions() {
-        let table =
-            FieldTable::from_rows(&[("apps", "", "A", "x", true), ("", "v1", "A", "y", true), ("", "", "", "z", true)]);
+        let rows: [Row; 3] = [("apps", "", "A", "x", true), ("", "v1", "A", "y", true), ("", "", "", "z", true)];
+        let specs: Vec<_> = rows.iter().map(FieldSpec::from_row).collect();
+        let table = FieldTable::new(&specs);
         let count = |api: &str, kind: &str| {
-            let object = json!({"apiVersion": api, "kind": kind});
+            let object = Node::from(json!({"apiVersion": api, "kind": kind}));
             table.of(&Id::of(&object)).len()
         };
         assert_eq!((count("apps/v1", "A"), count("v1", "A"), count("apps/v2", "A"), count("v1", "B")), (3, 2, 2, 1));
+    }
+
+    #[test]
+    fn of_two_specifications_the_more_precise_one_remains() {
+        let spec = |kind: &str, create| FieldSpec { kind: kind.into(), path: "a".into(), create, ..Default::default() };
+        let mut specs = vec![spec("", false)];
+        merge_one(&mut specs, spec("A", false)).unwrap();
+        merge_one(&mut specs, spec("", false)).unwrap();
+        assert_eq!(specs, [spec("A", false)]);
+        merge_one(&mut specs, spec("B", true)).unwrap();
+        assert!(merge_one(&mut specs, spec("", true)).is_err());
     }
 }

@@ -3,14 +3,17 @@
 //! Owns making the objects out of files, literals and environment files, and joining one with an object of the same name.
 //! Does not own the hash of the name, nor reading files: a function that reads is given.
 
+use std::collections::HashMap;
+
 use indexmap::IndexMap;
-use serde_json::{Map, Value, json};
 
 use super::base64;
 use super::error::{Error, Origin};
 use super::labels::texts;
+use super::provenance::Provenance;
 use super::resource::Resource;
 use super::settings::{self, GeneratorOptions};
+use crate::yaml::{Mapping, Node, Scalar, Style, Tag};
 
 /// A generated object, and what to do where there is one of its name already.
 #[derive(Debug)]
@@ -52,19 +55,19 @@ impl Generated {
         if kind == Kind::ConfigMap && !settings.secret_type.is_empty() {
             return Err(origin.invalid("a ConfigMap has no `type`"));
         }
-        let mut object = Map::new();
-        object.insert("apiVersion".to_owned(), "v1".into());
-        object.insert("kind".to_owned(), if kind == Kind::Secret { "Secret" } else { "ConfigMap" }.into());
-        object.insert("metadata".to_owned(), metadata(settings, common));
+        let mut object = Mapping::default();
+        object.insert("apiVersion", Node::string("v1"));
+        object.insert("kind", Node::string(if kind == Kind::Secret { "Secret" } else { "ConfigMap" }));
+        object.insert("metadata", metadata(settings, common));
         add_data(kind, pairs(settings, &origin, read)?, &mut object);
         if kind == Kind::Secret {
             let kind_of_secret = if settings.secret_type.is_empty() { "Opaque" } else { &settings.secret_type };
-            object.insert("type".to_owned(), kind_of_secret.into());
+            object.insert("type", Node::string(kind_of_secret));
         }
         if common.immutable || settings.options.immutable {
-            object.insert("immutable".to_owned(), true.into());
+            object.insert("immutable", Node::Scalar(Scalar::tagged("true", Tag::Bool)));
         }
-        let mut resource = Resource::new(Value::Object(object));
+        let mut resource = Resource::new(Node::Mapping(object));
         resource.needs_hash = !common.disable_name_suffix_hash && !settings.options.disable_name_suffix_hash;
         // Kustomize takes every word that it does not know for `create`.
         let behavior = match settings.behavior.as_str() {
@@ -73,6 +76,11 @@ impl Generated {
             _ => Behavior::Create,
         };
         Ok(Self { origin, resource, behavior })
+    }
+
+    /// Notes where the object comes from.
+    pub(super) fn note_origin(&mut self, origin: Provenance) {
+        self.resource.note_origin(origin);
     }
 
     /// Adds the object, or joins it with the one that has or had its name.
@@ -105,83 +113,97 @@ fn join(new: &mut Resource, old: &mut Resource, behavior: Behavior) {
     new.needs_hash &= old.needs_hash;
     new.previous = std::mem::take(&mut old.previous);
     new.affixes = std::mem::take(&mut old.affixes);
-    let mut fields = vec![["metadata", "labels"], ["metadata", "annotations"]];
-    if behavior == Behavior::Merge {
-        fields.extend([["data", ""], ["binaryData", ""]]);
+    if let Some(mut notes) = old.notes.take() {
+        // What was done to the old object was done to this one; only a new one comes from somewhere else.
+        if behavior == Behavior::Replace
+            && let Some(origin) = new.notes.take().and_then(|notes| notes.origin)
+        {
+            notes.origin = Some(origin);
+        }
+        new.notes = Some(notes);
     }
-    for [field, inner] in fields {
-        let place = |value: &mut Value| match (value.get_mut(field).map(Value::take), inner) {
-            (Some(value), "") => Some(value),
-            (Some(mut outer), inner) => {
-                let found = outer.get_mut(inner).map(Value::take);
-                value[field] = outer;
-                found
-            }
-            (None, _) => None,
-        };
-        let (before, after) = (place(&mut old.value), place(&mut new.value));
-        let joined = match (before, after) {
-            (Some(Value::Object(mut before)), Some(Value::Object(after))) => {
-                before.extend(after);
-                Value::Object(before)
-            }
-            (before, after) => match after.or(before) {
-                Some(value) => value,
-                None => continue,
-            },
-        };
-        if inner.is_empty() {
-            new.value[field] = joined;
-        } else {
-            new.value[field][inner] = joined;
+    let (Node::Mapping(new), Node::Mapping(old)) = (&mut new.node, &mut old.node) else { return };
+    if behavior == Behavior::Merge {
+        for field in ["data", "binaryData"] {
+            join_field(new, old, field);
         }
     }
+    let (Some(Node::Mapping(new)), Some(Node::Mapping(old))) = (new.get_mut("metadata"), old.get_mut("metadata"))
+    else {
+        return;
+    };
+    for field in ["labels", "annotations"] {
+        join_field(new, old, field);
+    }
     for name in ["name", "namespace"] {
-        if let Some(text) = old.value.get_mut("metadata").and_then(|metadata| metadata.get_mut(name)) {
-            new.value["metadata"][name] = text.take();
+        if let Some(node) = old.remove(name) {
+            new.insert(name, node);
         }
     }
 }
 
-fn metadata(settings: &settings::Generator, common: &GeneratorOptions) -> Value {
-    let mut metadata = Map::new();
-    metadata.insert("name".to_owned(), settings.name.as_str().into());
+/// Puts the entries of the new map over those of the old one.
+fn join_field(new: &mut Mapping, old: &mut Mapping, field: &str) {
+    let joined = match (old.remove(field), new.remove(field)) {
+        (Some(Node::Mapping(mut before)), Some(Node::Mapping(after))) => {
+            let mut places: HashMap<String, usize> =
+                before.iter().enumerate().map(|(place, (key, _))| (key.text().to_owned(), place)).collect();
+            for (key, node) in after {
+                match places.remove(key.text()).and_then(|place| before.value_at_mut(place)) {
+                    Some(place) => *place = node,
+                    None => before.push(key, node),
+                }
+            }
+            Node::Mapping(before)
+        }
+        (before, after) => match after.or(before) {
+            Some(node) => node,
+            None => return,
+        },
+    };
+    new.insert(field, joined);
+}
+
+fn metadata(settings: &settings::Generator, common: &GeneratorOptions) -> Node {
+    let mut metadata = Mapping::default();
+    metadata.insert("name", Node::string(&settings.name));
     if !settings.namespace.is_empty() {
-        metadata.insert("namespace".to_owned(), settings.namespace.as_str().into());
+        metadata.insert("namespace", Node::string(&settings.namespace));
     }
     let mut add = |name: &str, common: &IndexMap<String, String>, own: &IndexMap<String, String>| {
-        let mut pairs = texts(common);
-        pairs.extend(texts(own));
+        let mut pairs = common.clone();
+        pairs.extend(own.iter().map(|(name, text)| (name.clone(), text.clone())));
         if !pairs.is_empty() {
-            metadata.insert(name.to_owned(), Value::Object(pairs));
+            metadata.insert(name, Node::Mapping(texts(&pairs)));
         }
     };
     add("labels", &common.labels, &settings.options.labels);
     add("annotations", &common.annotations, &settings.options.annotations);
-    Value::Object(metadata)
+    Node::Mapping(metadata)
 }
 
-fn add_data(kind: Kind, pairs: IndexMap<String, Vec<u8>>, object: &mut Map<String, Value>) {
-    let (mut data, mut binary) = (Map::new(), Map::new());
+fn add_data(kind: Kind, pairs: IndexMap<String, Vec<u8>>, object: &mut Mapping) {
+    let (mut data, mut binary) = (Mapping::default(), Mapping::default());
+    let block = |text: &str| {
+        let style = if text.contains('\n') { Style::Literal } else { Style::Plain };
+        Node::Scalar(Scalar::string(text).with_style(style))
+    };
     for (key, content) in pairs {
+        let key = Scalar::plain(key);
         match (kind, String::from_utf8(content)) {
             (Kind::Secret, content) => {
                 let content = content.map_or_else(std::string::FromUtf8Error::into_bytes, String::into_bytes);
-                data.insert(key, base64::in_lines(&content).into());
+                data.push(key, block(&base64::in_lines(&content)));
             }
-            (Kind::ConfigMap, Ok(text)) => {
-                data.insert(key, text.into());
-            }
-            (Kind::ConfigMap, Err(error)) => {
-                binary.insert(key, base64::in_lines(error.as_bytes()).into());
-            }
+            (Kind::ConfigMap, Ok(text)) => data.push(key, block(&text)),
+            (Kind::ConfigMap, Err(error)) => binary.push(key, block(&base64::in_lines(error.as_bytes()))),
         }
     }
     if kind == Kind::Secret || !data.is_empty() {
-        object.insert("data".to_owned(), Value::Object(data));
+        object.insert("data", Node::Mapping(data));
     }
     if !binary.is_empty() {
-        object.insert("binaryData".to_owned(), json!(binary));
+        object.insert("binaryData", Node::Mapping(binary));
     }
 }
 
@@ -232,10 +254,11 @@ fn unquoted(text: &str) -> &str {
 fn environment(content: &str) -> Result<Vec<(String, String)>, String> {
     let content = content.strip_prefix('\u{feff}').unwrap_or(content);
     let lines = content.lines().map(str::trim_start).filter(|line| !line.is_empty() && !line.starts_with('#'));
+    // A line without a key is passed over, as kustomize does.
     lines
+        .filter(|line| !line.starts_with('='))
         .map(|line| match line.split_once('=') {
-            Some((key, value)) if !key.is_empty() => Ok((key.to_owned(), value.to_owned())),
-            Some(_) => Err(format!("the line `{line}` has no key")),
+            Some((key, value)) => Ok((key.to_owned(), value.to_owned())),
             None => Err(format!("`{line}` has no value, and the environment of this process is not read")),
         })
         .collect()
@@ -244,17 +267,22 @@ fn environment(content: &str) -> Result<Vec<(String, String)>, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use serde_json::{Value, json};
 
     fn generated(kind: Kind, settings: &settings::Generator) -> Result<Generated, Error> {
         let origin = Origin::new("k.yaml", "configMapGenerator[0]");
         let mut read = |path: &str| {
             Ok(match path {
-                "dir/text" => b"hello\n".to_vec(),
+                "dir/text" => b"hello".to_vec(),
                 "env" => b"# c\nA=1\n\n  B=\"two\"\n".to_vec(),
                 _ => vec![0xff, 0xfe],
             })
         };
         Generated::new(kind, settings, &GeneratorOptions::default(), origin, &mut read)
+    }
+
+    fn value(node: &Node, field: &str) -> Value {
+        Value::try_from(node.get(field).unwrap().clone()).unwrap()
     }
 
     fn settings() -> settings::Generator {
@@ -269,9 +297,10 @@ mod tests {
             envs: vec!["env".into()],
             ..settings()
         };
-        let object = generated(Kind::ConfigMap, &settings).unwrap().resource.value;
-        let data = json!({"A": "1", "B": "\"two\"", "a": "b", "e": "\"f", "g": "h=i", "text": "hello\n"});
-        assert_eq!((&object["data"], &object["binaryData"]), (&data, &json!({"k": "//4="})));
+        let object = generated(Kind::ConfigMap, &settings).unwrap().resource.node;
+        let data = json!({"A": "1", "B": "\"two\"", "a": "b", "e": "\"f", "g": "h=i", "text": "hello"});
+        let binary = Node::from(json!({"k": "//4="}));
+        assert_eq!((object.get("data"), object.get("binaryData")), (Some(&Node::from(data)), Some(&binary)));
     }
 
     #[test]
@@ -291,15 +320,16 @@ mod tests {
         let object = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a", "labels": {"l": "1", "k": "1"}},
             "data": {"x": "1", "y": "1"}});
         for (behavior, data) in [("merge", json!({"x": "1", "y": "2"})), ("replace", json!({"y": "2"}))] {
-            let mut resources = vec![Resource::new(object.clone())];
+            let mut resources = vec![Resource::new(Node::from(object.clone()))];
             resources[0].needs_hash = true;
-            resources[0].rename("p-a".into());
+            resources[0].rename("p-a");
             let mut settings =
                 settings::Generator { literals: vec!["y=2".into()], behavior: behavior.into(), ..settings() };
             settings.options.labels.insert("l".into(), "2".into());
             generated(Kind::ConfigMap, &settings).unwrap().absorb(&mut resources).unwrap();
-            assert_eq!(resources[0].value["data"], data);
-            assert_eq!(resources[0].value["metadata"], json!({"name": "p-a", "labels": {"l": "2", "k": "1"}}));
+            let metadata = json!({"labels": {"l": "2", "k": "1"}, "name": "p-a"});
+            assert_eq!(value(&resources[0].node, "data"), data);
+            assert_eq!(value(&resources[0].node, "metadata"), metadata);
             assert!(resources[0].needs_hash);
         }
     }

@@ -1,92 +1,50 @@
 //! The hash at the end of a generated name.
 //!
-//! Owns the bytes that are hashed and the alphabet of the result. Both are kustomize's, to the bit: names must not change
-//! when one tool takes over from the other. Hence an encoder of its own, which escapes what Go's does.
-
-use std::fmt::Write as _;
+//! Owns what is hashed and the alphabet of the result. Both are kustomize's, to the bit: names must not change when one
+//! tool takes over from the other.
 
 use aws_lc_rs::digest::{SHA256, digest};
-use serde_json::Value;
+
+use crate::yaml::{self, Mapping, Node, NotJson, Scalar};
 
 /// How many characters a hash has.
 const LENGTH: usize = 10;
 
-/// The hash of a ConfigMap or Secret.
-pub(super) fn hash(object: &Value) -> String {
-    let empty = Value::String(String::new());
-    let field = |name: &str| object.get(name).unwrap_or(&empty);
-    let kind = field("kind").as_str().unwrap_or_default();
-    // The name is left out, so that a prefix does not change the hash. Keys are in the order of their bytes.
-    let mut text = String::from("{");
-    if kind == "ConfigMap"
-        && let Some(binary) = object.get("binaryData").filter(|value| value.is_object())
-    {
-        text.push_str("\"binaryData\":");
-        encode(binary, &mut text);
-        text.push(',');
-    }
-    text.push_str("\"data\":");
-    encode(field("data"), &mut text);
-    let _ = write!(text, ",\"kind\":\"{kind}\",\"name\":\"\"");
+/// The hash of a ConfigMap, a Secret, or any other object.
+///
+/// # Errors
+/// [`NotJson`] if the object has something that JSON has not.
+pub(super) fn hash(object: &Node) -> Result<String, NotJson> {
+    let kind = object.get("kind").and_then(Node::text).unwrap_or_default();
+    let hashed = match kind {
+        "ConfigMap" | "Secret" => content(object, kind),
+        _ => object.clone(),
+    };
+    Ok(readable(digest(&SHA256, yaml::write_go_json(&hashed)?.as_bytes()).as_ref()))
+}
+
+/// The parts that make the content. The name is left out, so that a prefix does not change the hash.
+fn content(object: &Node, kind: &str) -> Node {
+    let mut hashed = Mapping::default();
+    let mut put = |name: &str, node: Node| hashed.push(Scalar::string(name), node);
+    let field = |name: &str| object.get(name).cloned().unwrap_or_else(|| Node::string(""));
+    put("kind", Node::string(kind));
+    put("name", Node::string(""));
+    put("data", field("data"));
     if kind == "Secret" {
-        if let Some(plain) = object.get("stringData").filter(|value| value.is_object()) {
-            text.push_str(",\"stringData\":");
-            encode(plain, &mut text);
-        }
-        text.push_str(",\"type\":");
-        encode(field("type"), &mut text);
+        put("type", field("type"));
     }
-    text.push('}');
-    readable(digest(&SHA256, text.as_bytes()).as_ref())
+    let optional = if kind == "Secret" { "stringData" } else { "binaryData" };
+    if let Some(node @ Node::Mapping(_)) = object.get(optional) {
+        put(optional, node.clone());
+    }
+    Node::Mapping(hashed)
 }
 
 /// Hexadecimal, with the digits replaced that could make a word or be mistaken for a letter.
 fn readable(bytes: &[u8]) -> String {
     let hex = bytes.iter().take(LENGTH.div_ceil(2)).flat_map(|byte| [byte >> 4, byte & 15]);
     hex.take(LENGTH).map(|digit| char::from(b"gh2k456789mbcdtf"[usize::from(digit)])).collect()
-}
-
-fn encode(value: &Value, text: &mut String) {
-    match value {
-        Value::Object(map) => {
-            let mut fields: Vec<_> = map.iter().collect();
-            fields.sort_by_key(|(name, _)| *name);
-            text.push('{');
-            for (position, (name, value)) in fields.into_iter().enumerate() {
-                if position > 0 {
-                    text.push(',');
-                }
-                encode_text(name, text);
-                text.push(':');
-                encode(value, text);
-            }
-            text.push('}');
-        }
-        Value::String(string) => encode_text(string, text),
-        other => {
-            let _ = write!(text, "{other}");
-        }
-    }
-}
-
-fn encode_text(string: &str, text: &mut String) {
-    text.push('"');
-    for character in string.chars() {
-        match character {
-            '"' => text.push_str("\\\""),
-            '\\' => text.push_str("\\\\"),
-            '\n' => text.push_str("\\n"),
-            '\r' => text.push_str("\\r"),
-            '\t' => text.push_str("\\t"),
-            '\u{8}' => text.push_str("\\b"),
-            '\u{c}' => text.push_str("\\f"),
-            '<' | '>' | '&' | '\u{2028}' | '\u{2029}' | '\0'..='\u{1f}' => {
-                let _ = write!(text, "\\u{:04x}", u32::from(character));
-            }
-            other => text.push(other),
-        }
-    }
-    text.push('"');
 }
 
 #[cfg(test)]
@@ -103,7 +61,7 @@ mod tests {
             (json!({"kind": "Secret", "type": "Opaque", "data": {"a": "Yg=="}}), "k695gkmbtk"),
             (json!({"kind": "Secret", "type": "Opaque", "data": {}}), "46f8b28mk5"),
         ] {
-            assert_eq!(hash(&object), expected, "{object}");
+            assert_eq!(hash(&Node::from(object.clone())).unwrap(), expected, "{object}");
         }
     }
 }

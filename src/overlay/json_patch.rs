@@ -1,10 +1,10 @@
 //! JSON Patch (RFC 6902) in the dialect that kustomize speaks.
 //!
 //! Owns reading the operations and carrying them out. It is its own implementation because kustomize departs from the
-//! RFC: `replace` of a missing map key adds it, `add` and `replace` without a value mean `null`, and negative indices count
-//! from the end. Does not own which objects are patched.
+//! RFC: what stands in front of the first slash of a path is ignored, negative indices count from the end, and a test of
+//! what is missing is one of `null`. Does not own which objects are patched.
 
-use serde_json::{Map, Value};
+use crate::yaml::{Mapping, Node, Scalar, Tag, from_yaml_1_1};
 
 /// A list of operations, checked as far as that is possible without an object.
 #[derive(Debug)]
@@ -21,19 +21,21 @@ struct Operation {
 
 #[derive(Debug)]
 enum Action {
-    Add(Value),
-    Replace(Value),
+    Add(Node),
+    Replace(Node),
     Remove,
-    Test(Value),
+    Test(Node),
     Move(Vec<String>),
     Copy(Vec<String>),
 }
 
 impl JsonPatch {
     /// Reads operations from a list.
-    pub(super) fn new(operations: &[Value]) -> Result<Self, String> {
+    pub(super) fn new(operations: &[Node]) -> Result<Self, String> {
         let operations = operations.iter().enumerate().map(|(position, operation)| {
-            let map = operation.as_object().ok_or("this is not a map with `op` and `path`".to_owned());
+            let mut operation = operation.clone();
+            from_yaml_1_1(&mut operation);
+            let map = operation.as_mapping().ok_or("this is not a map with `op` and `path`".to_owned());
             map.and_then(Operation::new).map_err(|reason| format!("operation {position}: {reason}"))
         });
         Ok(Self { operations: operations.collect::<Result<_, _>>()? })
@@ -44,6 +46,7 @@ impl JsonPatch {
         self.operations.iter().any(|operation| {
             let reaches = |path: &[String]| match path {
                 [first] => matches!(first.as_str(), "apiVersion" | "kind" | "metadata"),
+                [] => true,
                 [first, second] => first == "metadata" && matches!(second.as_str(), "name" | "namespace"),
                 _ => false,
             };
@@ -51,8 +54,17 @@ impl JsonPatch {
         })
     }
 
+    /// Whether an operation puts other annotations in the place of all that there are.
+    pub(super) fn replaces_annotations(&self) -> bool {
+        self.operations.iter().any(|operation| {
+            let path: Vec<&str> = operation.path.iter().map(String::as_str).collect();
+            matches!(path[..], [] | ["metadata"] | ["metadata", "annotations"])
+                && !matches!(operation.action, Action::Test(_))
+        })
+    }
+
     /// Carries out all operations, in order.
-    pub(super) fn apply(&self, target: &mut Value) -> Result<(), String> {
+    pub(super) fn apply(&self, target: &mut Node) -> Result<(), String> {
         for (position, operation) in self.operations.iter().enumerate() {
             operation
                 .apply(target)
@@ -63,14 +75,15 @@ impl JsonPatch {
 }
 
 impl Operation {
-    fn new(map: &Map<String, Value>) -> Result<Self, String> {
+    fn new(map: &Mapping) -> Result<Self, String> {
         let text = |field: &str| {
-            map.get(field).and_then(Value::as_str).ok_or_else(|| format!("`{field}` is missing or not a text"))
+            map.get(field).and_then(Node::text).ok_or_else(|| format!("`{field}` is missing or not a text"))
         };
-        let value = || map.get("value").cloned().unwrap_or_default();
+        let given = || map.get("value").cloned().ok_or_else(|| "`value` is missing".to_owned());
+        let value = || map.get("value").cloned().unwrap_or_else(Node::null);
         let action = match text("op")? {
-            "add" => Action::Add(value()),
-            "replace" => Action::Replace(value()),
+            "add" => Action::Add(given()?),
+            "replace" => Action::Replace(given()?),
             "remove" => Action::Remove,
             "test" => Action::Test(value()),
             "move" => Action::Move(pointer(text("from")?)?),
@@ -81,7 +94,7 @@ impl Operation {
         Ok(Self { path: pointer(&shown)?, shown, action })
     }
 
-    fn apply(&self, target: &mut Value) -> Result<(), String> {
+    fn apply(&self, target: &mut Node) -> Result<(), String> {
         match &self.action {
             Action::Add(value) => add(target, &self.path, value.clone()),
             Action::Replace(value) => replace(target, &self.path, value.clone()),
@@ -103,8 +116,12 @@ impl Operation {
     }
 }
 
+/// The segments of a path; none for the whole object. What stands in front of the first slash is ignored.
 fn pointer(text: &str) -> Result<Vec<String>, String> {
-    let rest = text.strip_prefix('/').ok_or_else(|| format!("the path `{text}` does not begin with `/`"))?;
+    if text.is_empty() {
+        return Ok(Vec::new());
+    }
+    let (_, rest) = text.split_once('/').ok_or_else(|| format!("the path `{text}` has no `/`"))?;
     Ok(rest.split('/').map(|segment| segment.replace("~1", "/").replace("~0", "~")).collect())
 }
 
@@ -115,26 +132,26 @@ fn index(segment: &str, length: usize) -> Result<usize, String> {
     usize::try_from(position).map_err(|_| format!("the index {segment} is out of the list"))
 }
 
-fn step<'v>(value: &'v Value, segment: &str) -> Option<&'v Value> {
+fn step<'v>(value: &'v Node, segment: &str) -> Option<&'v Node> {
     match value {
-        Value::Object(map) => map.get(segment),
-        Value::Array(list) => list.get(index(segment, list.len()).ok()?),
+        Node::Mapping(map) => map.get(segment),
+        Node::Sequence(list) => list.get(index(segment, list.len()).ok()?),
         _ => None,
     }
 }
 
-fn find<'v>(value: &'v Value, path: &[String]) -> Option<&'v Value> {
+fn find<'v>(value: &'v Node, path: &[String]) -> Option<&'v Node> {
     path.iter().try_fold(value, |value, segment| step(value, segment))
 }
 
 /// The value that holds the last segment of the path.
-fn parent<'v, 'p>(value: &'v mut Value, path: &'p [String]) -> Result<(&'v mut Value, &'p str), String> {
+fn parent<'v, 'p>(value: &'v mut Node, path: &'p [String]) -> Result<(&'v mut Node, &'p str), String> {
     let (last, way) = path.split_last().ok_or("the path is empty")?;
     let mut place = value;
     for segment in way {
         place = match place {
-            Value::Object(map) => map.get_mut(segment),
-            Value::Array(list) => {
+            Node::Mapping(map) => map.get_mut(segment),
+            Node::Sequence(list) => {
                 let position = index(segment, list.len())?;
                 list.get_mut(position)
             }
@@ -145,13 +162,11 @@ fn parent<'v, 'p>(value: &'v mut Value, path: &'p [String]) -> Result<(&'v mut V
     Ok((place, last))
 }
 
-fn add(target: &mut Value, path: &[String], value: Value) -> Result<(), String> {
+fn add(target: &mut Node, path: &[String], value: Node) -> Result<(), String> {
     match parent(target, path)? {
-        (Value::Object(map), key) => {
-            map.insert(key.to_owned(), value);
-        }
-        (Value::Array(list), "-") => list.push(value),
-        (Value::Array(list), segment) => {
+        (Node::Mapping(map), key) => map.insert(key, value),
+        (Node::Sequence(list), "-") => list.push(value),
+        (Node::Sequence(list), segment) => {
             // A new element may stand after the last one, so a negative index counts from there.
             let position = index(segment, list.len() + 1)?;
             if position > list.len() {
@@ -164,12 +179,16 @@ fn add(target: &mut Value, path: &[String], value: Value) -> Result<(), String> 
     Ok(())
 }
 
-fn replace(target: &mut Value, path: &[String], value: Value) -> Result<(), String> {
+fn replace(target: &mut Node, path: &[String], value: Node) -> Result<(), String> {
+    if path.is_empty() {
+        *target = value;
+        return Ok(());
+    }
     match parent(target, path)? {
-        (Value::Object(map), key) => {
-            map.insert(key.to_owned(), value);
+        (Node::Mapping(map), key) => {
+            *map.get_mut(key).ok_or_else(|| format!("the object has no `{key}`"))? = value;
         }
-        (Value::Array(list), segment) => {
+        (Node::Sequence(list), segment) => {
             let position = index(segment, list.len())?;
             *list.get_mut(position).ok_or_else(|| format!("the index {segment} is out of the list"))? = value;
         }
@@ -178,10 +197,10 @@ fn replace(target: &mut Value, path: &[String], value: Value) -> Result<(), Stri
     Ok(())
 }
 
-fn remove(target: &mut Value, path: &[String]) -> Result<Value, String> {
+fn remove(target: &mut Node, path: &[String]) -> Result<Node, String> {
     match parent(target, path)? {
-        (Value::Object(map), key) => map.shift_remove(key).ok_or_else(|| format!("the object has no `{key}`")),
-        (Value::Array(list), segment) => {
+        (Node::Mapping(map), key) => map.remove(key).ok_or_else(|| format!("the object has no `{key}`")),
+        (Node::Sequence(list), segment) => {
             let position = index(segment, list.len())?;
             if position >= list.len() {
                 return Err(format!("the index {segment} is out of the list"));
@@ -193,41 +212,53 @@ fn remove(target: &mut Value, path: &[String]) -> Result<Value, String> {
 }
 
 /// JSON has one kind of number: `1` and `1.0` are equal.
-fn same(left: &Value, right: &Value) -> bool {
+fn same(left: &Node, right: &Node) -> bool {
     match (left, right) {
-        (Value::Number(left), Value::Number(right)) => left == right || left.as_f64() == right.as_f64(),
-        (Value::Array(left), Value::Array(right)) => {
+        (Node::Scalar(left), Node::Scalar(right)) => same_scalar(left, right),
+        (Node::Sequence(left), Node::Sequence(right)) => {
             left.len() == right.len() && left.iter().zip(right).all(|(left, right)| same(left, right))
         }
-        (Value::Object(left), Value::Object(right)) => {
+        (Node::Mapping(left), Node::Mapping(right)) => {
             left.len() == right.len()
-                && left.iter().all(|(key, left)| right.get(key).is_some_and(|right| same(left, right)))
+                && left.iter().all(|(key, left)| right.get(key.text()).is_some_and(|right| same(left, right)))
         }
-        _ => left == right,
+        _ => false,
+    }
+}
+
+fn same_scalar(left: &Scalar, right: &Scalar) -> bool {
+    match (left.tag(), right.tag()) {
+        (Tag::Null, Tag::Null) => true,
+        (Tag::Int | Tag::Float, Tag::Int | Tag::Float) => match (left.number(), right.number()) {
+            (Some(left), Some(right)) => left == right,
+            _ => false,
+        },
+        (Tag::Bool, Tag::Bool) => left.text().eq_ignore_ascii_case(right.text()),
+        (left_tag, right_tag) => left_tag == right_tag && left.text() == right.text(),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
+    use serde_json::{Value, json};
 
-    fn patched(operations: &Value) -> Result<Value, String> {
-        let mut target = json!({"a": {"b": 1}, "l": [1, 2, 3], "x/y": 0});
-        JsonPatch::new(operations.as_array().unwrap())?.apply(&mut target)?;
+    fn patched(operations: &Value) -> Result<Node, String> {
+        let mut target = Node::from(json!({"a": {"b": 1}, "l": [1, 2, 3], "x/y": 0}));
+        JsonPatch::new(Node::from(operations.clone()).as_sequence().unwrap())?.apply(&mut target)?;
         Ok(target)
     }
 
     #[test]
     fn every_operation() {
         let patched = patched(&json!([
-            {"op": "add", "path": "/a/c", "value": 2}, {"op": "replace", "path": "/a/new", "value": 3},
+            {"op": "add", "path": "/a/c", "value": 2}, {"op": "replace", "path": "/a/b", "value": 1},
             {"op": "remove", "path": "/l/0"}, {"op": "add", "path": "/l/-", "value": 9},
             {"op": "test", "path": "/a/b", "value": 1.0}, {"op": "copy", "from": "/a", "path": "/d"},
-            {"op": "move", "from": "/x~1y", "path": "/z"}, {"op": "add", "path": "/n"}
+            {"op": "move", "from": "/x~1y", "path": "/z"}, {"op": "add", "path": "ignored/n", "value": null}
         ]));
-        let inner = json!({"b": 1, "c": 2, "new": 3});
-        assert_eq!(patched.unwrap(), json!({"a": inner, "l": [2, 3, 9], "d": inner, "z": 0, "n": null}));
+        let inner = json!({"b": 1, "c": 2});
+        assert_eq!(patched.unwrap(), Node::from(json!({"a": inner, "l": [2, 3, 9], "d": inner, "z": 0, "n": null})));
     }
 
     #[test]
@@ -237,7 +268,9 @@ mod tests {
             (json!({"op": "add", "path": "/q/r", "value": 1}), "operation 0 at `/q/r`: the object has no `q`"),
             (json!({"op": "add", "path": "/l/9", "value": 1}), "operation 0 at `/l/9`: the index 9 is out of the list"),
             (json!({"op": "test", "path": "/a/b", "value": 2}), "operation 0 at `/a/b`: the test failed"),
-            (json!({"op": "add", "path": "q", "value": 1}), "operation 0: the path `q` does not begin with `/`"),
+            (json!({"op": "add", "path": "q", "value": 1}), "operation 0: the path `q` has no `/`"),
+            (json!({"op": "replace", "path": "/q", "value": 1}), "operation 0 at `/q`: the object has no `q`"),
+            (json!({"op": "replace", "path": "/a"}), "operation 0: `value` is missing"),
             (json!({"op": "frob", "path": "/q"}), "operation 0: `frob` is not an operation"),
         ] {
             assert_eq!(patched(&json!([operation])).unwrap_err(), reason);

@@ -3,15 +3,14 @@
 //! Owns where kustomize puts labels and annotations: on every object, in pod templates, and in selectors. Does not own the
 //! walk along a path.
 
-use std::sync::LazyLock;
+use std::sync::Arc;
 
 use indexmap::IndexMap;
-use serde_json::{Map, Value};
 
 use super::error::{Error, Origin};
 use super::fields::{FieldTable, Row};
 use super::resource::Resource;
-use super::settings;
+use crate::yaml::{self, Mapping, Node};
 
 const METADATA_LABELS: Row = ("", "", "", "metadata/labels", true);
 
@@ -42,18 +41,67 @@ const SELECTORS: &[Row] = &[
     ("networking.k8s.io", "", "NetworkPolicy", "spec/podSelector/matchLabels", false),
     ("networking.k8s.io", "", "NetworkPolicy", "spec/ingress/from/podSelector/matchLabels", false),
     ("networking.k8s.io", "", "NetworkPolicy", "spec/egress/to/podSelector/matchLabels", false),
+    (
+        "apps",
+        "",
+        "Deployment",
+        "spec/template/spec/affinity/podAffinity/preferredDuringSchedulingIgnoredDuringExecution/podAffinityTerm/labelSelector/matchLabels",
+        false,
+    ),
+    (
+        "apps",
+        "",
+        "Deployment",
+        "spec/template/spec/affinity/podAffinity/requiredDuringSchedulingIgnoredDuringExecution/labelSelector/matchLabels",
+        false,
+    ),
+    (
+        "apps",
+        "",
+        "Deployment",
+        "spec/template/spec/affinity/podAntiAffinity/preferredDuringSchedulingIgnoredDuringExecution/podAffinityTerm/labelSelector/matchLabels",
+        false,
+    ),
+    (
+        "apps",
+        "",
+        "Deployment",
+        "spec/template/spec/affinity/podAntiAffinity/requiredDuringSchedulingIgnoredDuringExecution/labelSelector/matchLabels",
+        false,
+    ),
+    ("apps", "", "Deployment", "spec/template/spec/topologySpreadConstraints/labelSelector/matchLabels", false),
+    (
+        "apps",
+        "",
+        "StatefulSet",
+        "spec/template/spec/affinity/podAffinity/preferredDuringSchedulingIgnoredDuringExecution/podAffinityTerm/labelSelector/matchLabels",
+        false,
+    ),
+    (
+        "apps",
+        "",
+        "StatefulSet",
+        "spec/template/spec/affinity/podAffinity/requiredDuringSchedulingIgnoredDuringExecution/labelSelector/matchLabels",
+        false,
+    ),
+    (
+        "apps",
+        "",
+        "StatefulSet",
+        "spec/template/spec/affinity/podAntiAffinity/preferredDuringSchedulingIgnoredDuringExecution/podAffinityTerm/labelSelector/matchLabels",
+        false,
+    ),
+    (
+        "apps",
+        "",
+        "StatefulSet",
+        "spec/template/spec/affinity/podAntiAffinity/requiredDuringSchedulingIgnoredDuringExecution/labelSelector/matchLabels",
+        false,
+    ),
+    ("apps", "", "StatefulSet", "spec/template/spec/topologySpreadConstraints/labelSelector/matchLabels", false),
 ];
 
-/// The selectors within the pod templates of Deployments and StatefulSets.
-const SCHEDULING_SELECTORS: &[&str] = &[
-    "affinity/podAffinity/preferredDuringSchedulingIgnoredDuringExecution/podAffinityTerm/labelSelector/matchLabels",
-    "affinity/podAffinity/requiredDuringSchedulingIgnoredDuringExecution/labelSelector/matchLabels",
-    "affinity/podAntiAffinity/preferredDuringSchedulingIgnoredDuringExecution/podAffinityTerm/labelSelector/matchLabels",
-    "affinity/podAntiAffinity/requiredDuringSchedulingIgnoredDuringExecution/labelSelector/matchLabels",
-    "topologySpreadConstraints/labelSelector/matchLabels",
-];
-
-const ANNOTATIONS: &[Row] = &[
+pub(super) const ANNOTATIONS: &[Row] = &[
     ("", "", "", "metadata/annotations", true),
     ("", "v1", "ReplicationController", "spec/template/metadata/annotations", true),
     ("", "", "Deployment", "spec/template/metadata/annotations", true),
@@ -69,105 +117,76 @@ const ANNOTATIONS: &[Row] = &[
 #[derive(Debug)]
 pub(super) struct SetPairs {
     origin: Origin,
-    pairs: Map<String, Value>,
-    places: &'static FieldTable,
-    /// Those that the user adds.
-    own_places: FieldTable,
+    pairs: Mapping,
+    places: Arc<FieldTable>,
 }
 
-static ON_OBJECTS: LazyLock<FieldTable> = LazyLock::new(|| FieldTable::from_rows(&[METADATA_LABELS]));
-static ON_TEMPLATES: LazyLock<FieldTable> =
-    LazyLock::new(|| FieldTable::from_rows(TEMPLATE_LABELS.iter().chain([&METADATA_LABELS])));
-static IN_SELECTORS: LazyLock<FieldTable> = LazyLock::new(|| {
-    let mut table = FieldTable::from_rows(SELECTORS.iter().chain(TEMPLATE_LABELS).chain([&METADATA_LABELS]));
-    for kind in ["Deployment", "StatefulSet"] {
-        for path in SCHEDULING_SELECTORS {
-            table.add_setting(&settings::FieldSpec {
-                group: "apps".to_owned(),
-                kind: kind.to_owned(),
-                path: format!("spec/template/spec/{path}"),
-                ..Default::default()
-            });
-        }
-    }
-    table
-});
-static WITH_ANNOTATIONS: LazyLock<FieldTable> = LazyLock::new(|| FieldTable::from_rows(ANNOTATIONS));
+/// The places of `commonLabels`: objects, pod templates and selectors.
+pub(super) fn selector_rows() -> impl Iterator<Item = &'static Row> {
+    SELECTORS.iter().chain(TEMPLATE_LABELS).chain([&METADATA_LABELS])
+}
+
+/// The places of labels with `includeTemplates`.
+pub(super) fn template_rows() -> impl Iterator<Item = &'static Row> {
+    [&METADATA_LABELS].into_iter().chain(TEMPLATE_LABELS)
+}
+
+/// The place of plain labels.
+pub(super) const METADATA_ONLY: &[Row] = &[METADATA_LABELS];
 
 impl SetPairs {
-    /// One entry of `labels`.
-    pub(super) fn labels(label: &settings::Label, origin: Origin) -> Self {
-        let mut own_places = FieldTable::default();
-        for field in &label.fields {
-            own_places.add_setting(field);
-        }
-        let places: &'static FieldTable = match (label.include_selectors, label.include_templates) {
-            (true, _) => &IN_SELECTORS,
-            (false, true) => &ON_TEMPLATES,
-            (false, false) => &ON_OBJECTS,
-        };
-        Self { origin, pairs: texts(&label.pairs), places, own_places }
-    }
-
-    /// `commonLabels`.
-    pub(super) fn common_labels(pairs: &IndexMap<String, String>, origin: Origin) -> Self {
-        let label = settings::Label { pairs: pairs.clone(), include_selectors: true, ..Default::default() };
-        Self::labels(&label, origin)
-    }
-
-    /// `commonAnnotations`.
-    pub(super) fn annotations(pairs: &IndexMap<String, String>, origin: Origin) -> Self {
-        Self { origin, pairs: texts(pairs), places: &WITH_ANNOTATIONS, own_places: FieldTable::default() }
+    /// Sets pairs at places.
+    pub(super) fn new(pairs: &IndexMap<String, String>, places: Arc<FieldTable>, origin: Origin) -> Self {
+        Self { origin, pairs: texts(pairs), places }
     }
 
     pub(super) fn apply(&self, resource: &mut Resource) -> Result<(), Error> {
-        let empty = Value::Object(Map::new());
-        let id = resource.id();
-        let (specs, own) = (self.places.of(&id), self.own_places.of(&id));
-        let object = &mut resource.value;
-        for spec in specs.into_iter().chain(own) {
-            let visited = spec.visit(object, &empty, &mut |value| match value {
-                Value::Object(map) => {
-                    for (name, text) in &self.pairs {
-                        map.insert(name.clone(), text.clone());
+        if self.pairs.is_empty() {
+            return Ok(());
+        }
+        let empty = Node::mapping();
+        for place in self.places.of(&resource.id()) {
+            let visited = place.visit(&mut resource.node, &empty, &mut |node| match node {
+                Node::Mapping(mapping) => {
+                    for (name, text) in self.pairs.iter() {
+                        mapping.insert(name.text(), text.clone());
                     }
                     Ok(())
                 }
-                _ => Err("there is no map of labels or annotations at the place where they go"),
+                node if node.is_null() => Ok(()),
+                _ => Err("there is no map of labels or annotations at the place where they go".to_owned()),
             });
-            visited.map_err(|reason| self.origin.patch(resource_name(object), reason))?;
+            visited.map_err(|reason| self.origin.patch(resource.id(), reason))?;
         }
         Ok(())
     }
 }
 
-fn resource_name(object: &Value) -> String {
-    super::resource::Id::of(object).to_string()
-}
-
-pub(super) fn texts(pairs: &IndexMap<String, String>) -> Map<String, Value> {
-    pairs.iter().map(|(name, text)| (name.clone(), Value::String(text.clone()))).collect()
+pub(super) fn texts(pairs: &IndexMap<String, String>) -> Mapping {
+    yaml::texts(pairs.iter().map(|(name, text)| (name.as_str(), text.as_str())))
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::config::Config;
     use super::*;
-    use serde_json::json;
+    use serde_json::{Value, json};
 
-    fn labelled(object: Value, label: &settings::Label) -> Value {
-        let mut resource = Resource::new(object);
-        SetPairs::labels(label, Origin::new("k.yaml", "labels[0]")).apply(&mut resource).unwrap();
-        resource.value
+    fn labelled(places: Arc<FieldTable>) -> Node {
+        let object = json!({"apiVersion": "apps/v1", "kind": "Deployment", "spec": {}});
+        let mut resource = Resource::new(Node::from(object));
+        let pairs = [("a".to_owned(), "b".to_owned())].into();
+        SetPairs::new(&pairs, places, Origin::new("k.yaml", "labels[0]")).apply(&mut resource).unwrap();
+        resource.node.get("spec").unwrap().clone()
     }
 
     #[test]
     fn labels_stay_out_of_selectors_unless_they_are_asked_in() {
-        let object = || json!({"apiVersion": "apps/v1", "kind": "Deployment", "spec": {}});
-        let mut label = settings::Label { pairs: [("a".to_owned(), "b".to_owned())].into(), ..Default::default() };
-        assert_eq!(labelled(object(), &label)["spec"], json!({}));
-        label.include_templates = true;
-        assert_eq!(labelled(object(), &label)["spec"], json!({"template": {"metadata": {"labels": {"a": "b"}}}}));
-        label.include_selectors = true;
-        assert_eq!(labelled(object(), &label)["spec"]["selector"], json!({"matchLabels": {"a": "b"}}));
+        let config = Config::built_in();
+        let template = || json!({"metadata": {"labels": {"a": "b"}}});
+        let expected = |spec: Value| Node::from(spec);
+        assert_eq!(labelled(config.template_labels.table()), expected(json!({"template": template()})));
+        let everywhere = json!({"selector": {"matchLabels": {"a": "b"}}, "template": template()});
+        assert_eq!(labelled(config.common_labels.table()), expected(everywhere));
     }
 }

@@ -7,16 +7,22 @@ use std::collections::HashSet;
 
 use super::error::{Error, Origin};
 use super::generate::Generated;
-use super::images::{self, SetImage};
+use super::images::SetImage;
 use super::labels::SetPairs;
 use super::names::Affix;
 use super::namespaces::SetNamespace;
 use super::patches::Patch;
+use super::provenance::Provenance;
+use super::references;
+use super::replacements::Replacement;
 use super::replicas::SetReplicas;
 use super::resource::Resource;
+use super::value_add::AddValue;
+use super::variables::Variable;
+use crate::yaml::{Node, Style};
 
 /// How many objects one build may have.
-const MAX_OBJECTS: usize = 100_000;
+pub(super) const MAX_OBJECTS: usize = 100_000;
 
 /// A compiled kustomization.
 #[derive(Debug, Default)]
@@ -27,7 +33,16 @@ pub(super) struct Layer {
     pub(super) resources: Vec<Resource>,
     pub(super) generated: Vec<Generated>,
     pub(super) components: Vec<Layer>,
-    pub(super) steps: Vec<Step>,
+    pub(super) steps: Vec<MadeStep>,
+    pub(super) validators: Vec<Step>,
+    pub(super) variables: Vec<Variable>,
+}
+
+/// A step, and what it is called where changes are listed. Nothing is listed unless that is asked for.
+#[derive(Debug)]
+pub(super) struct MadeStep {
+    pub(super) step: Step,
+    pub(super) made_by: Vec<Provenance>,
 }
 
 /// What one field, or one entry of it, does to the objects.
@@ -38,15 +53,26 @@ pub(super) enum Step {
     Affix(Affix),
     Pairs(SetPairs),
     Replicas(SetReplicas),
-    Images(Vec<SetImage>),
+    Image(SetImage),
+    Replacements(Vec<Replacement>),
+    AddValue(AddValue),
+    /// Hashes the names of generated objects at once.
+    Hash(Origin),
 }
 
 impl Layer {
     /// Adds a step. Patches that name their objects join those right before them, so that they share one index.
-    pub(super) fn push(&mut self, step: Step) {
+    pub(super) fn push(&mut self, step: Step, made_by: Option<Provenance>) {
+        let made_by: Vec<Provenance> = made_by.into_iter().collect();
         match (self.steps.last_mut(), step) {
-            (Some(Step::Patch(Patch::Named(before))), Step::Patch(Patch::Named(patches))) => before.extend(patches),
-            (_, step) => self.steps.push(step),
+            (
+                Some(MadeStep { step: Step::Patch(Patch::Named(before)), made_by: makers }),
+                Step::Patch(Patch::Named(patches)),
+            ) => {
+                before.extend(patches);
+                makers.extend(made_by);
+            }
+            (_, step) => self.steps.push(MadeStep { step, made_by }),
         }
     }
 
@@ -61,7 +87,7 @@ impl Layer {
     }
 
     /// Applies the kustomization to nothing. Its own resources are checked already, and need not be copied.
-    pub(super) fn build(mut self) -> Result<Vec<Resource>, Error> {
+    pub(super) fn build(&mut self) -> Result<Vec<Resource>, Error> {
         let mut resources = std::mem::take(&mut self.resources);
         self.transform(&mut resources)?;
         Ok(resources)
@@ -74,16 +100,54 @@ impl Layer {
         for component in &self.components {
             component.apply(resources)?;
         }
-        self.steps.iter().try_for_each(|step| step.apply(resources))
+        for step in &self.steps {
+            step.apply(resources)?;
+        }
+        self.validate(resources)?;
+        self.variables.iter().try_for_each(|variable| variable.mark(resources))
+    }
+
+    /// Runs the validators: transformers that must leave everything as it is. As with kustomize, to write what is there
+    /// already is a change, too, so everything is marked before.
+    fn validate(&self, resources: &[Resource]) -> Result<(), Error> {
+        for (position, validator) in self.validators.iter().enumerate() {
+            let origin = || Origin::new(&self.file, format!("validators[{position}]"));
+            let mut before = resources.to_vec();
+            before.iter_mut().for_each(|resource| watch(&mut resource.node));
+            let mut after = before.clone();
+            validator.apply(&mut after)?;
+            let is_same = before.len() == after.len()
+                && before
+                    .iter()
+                    .zip(&after)
+                    .all(|(before, after)| before.node == after.node && before.previous.len() == after.previous.len());
+            if !is_same {
+                return Err(origin().invalid("a validator must not change objects, and this one would"));
+            }
+        }
+        Ok(())
     }
 
     /// Fails if there are more objects than a build may have.
     pub(super) fn check_size(&self, resources: &[Resource]) -> Result<(), Error> {
         if resources.len() > MAX_OBJECTS {
-            let reason = format!("there are more than {MAX_OBJECTS} objects");
-            return Err(Error::Limit { file: self.file.clone(), reason });
+            return Err(too_many_objects(&self.file));
         }
         Ok(())
+    }
+}
+
+/// The error for a build with more objects than it may have.
+pub(super) fn too_many_objects(file: &str) -> Error {
+    Error::Limit { file: file.to_owned(), reason: format!("there are more than {MAX_OBJECTS} objects") }
+}
+
+/// Marks every scalar as one that nobody has written to.
+fn watch(node: &mut Node) {
+    match node {
+        Node::Scalar(scalar) => *scalar = scalar.clone().with_style(Style::Watched),
+        Node::Sequence(items) => items.iter_mut().for_each(watch),
+        Node::Mapping(mapping) => mapping.values_mut().for_each(watch),
     }
 }
 
@@ -101,6 +165,18 @@ pub(super) fn find_duplicate(resources: &[Resource]) -> Option<usize> {
     resources.iter().position(|resource| !seen.insert(resource.id().key()))
 }
 
+impl MadeStep {
+    fn apply(&self, resources: &mut Vec<Resource>) -> Result<(), Error> {
+        self.step.apply(resources)?;
+        if !self.made_by.is_empty() {
+            for resource in resources.iter_mut() {
+                resource.note_transformations(&self.made_by);
+            }
+        }
+        Ok(())
+    }
+}
+
 impl Step {
     fn apply(&self, resources: &mut Vec<Resource>) -> Result<(), Error> {
         match self {
@@ -108,20 +184,19 @@ impl Step {
             Self::Namespace(namespace) => {
                 let mut is_changed = false;
                 for resource in resources.iter_mut() {
-                    is_changed |= namespace.apply(resource);
+                    is_changed |= namespace.apply(resource)?;
                 }
                 if is_changed { refuse_duplicates(resources, &namespace.origin) } else { Ok(()) }
             }
-            Self::Affix(affix) => {
-                resources.iter_mut().for_each(|resource| affix.apply(resource));
-                Ok(())
-            }
+            Self::Affix(affix) => resources.iter_mut().try_for_each(|resource| affix.apply(resource)),
             Self::Pairs(pairs) => resources.iter_mut().try_for_each(|resource| pairs.apply(resource)),
             Self::Replicas(replicas) => replicas.apply(resources),
-            Self::Images(settings) => {
-                resources.iter_mut().for_each(|resource| images::apply(settings, &mut resource.value));
-                Ok(())
+            Self::Image(image) => resources.iter_mut().try_for_each(|resource| image.apply(resource)),
+            Self::Replacements(replacements) => {
+                replacements.iter().try_for_each(|replacement| replacement.apply(resources))
             }
+            Self::AddValue(value) => value.apply(resources),
+            Self::Hash(origin) => references::append_hashes(resources, &origin.file),
         }
     }
 }
@@ -133,8 +208,10 @@ mod tests {
 
     #[test]
     fn an_object_cannot_come_twice() {
-        let object =
-            |namespace: &str| Resource::new(json!({"kind": "A", "metadata": {"name": "a", "namespace": namespace}}));
+        let object = |namespace: &str| {
+            let metadata = json!({"name": "a", "namespace": namespace});
+            Resource::new(Node::from(json!({"kind": "A", "metadata": metadata})))
+        };
         let origin = Origin::new("k.yaml", "resources[1]");
         refuse_duplicates(&[object(""), object("x")], &origin).unwrap();
         let error = refuse_duplicates(&[object(""), object("x"), object("default")], &origin).unwrap_err();

@@ -3,19 +3,22 @@
 //! Owns which paths may be followed, the bounds, and the order in which compiled fields are put. Does not own what the
 //! fields do. After loading, the tree is not needed any more.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use rayon::iter::{IndexedParallelIterator, IntoParallelRefIterator, ParallelIterator};
+
+use super::config::Config;
 use super::error::{Error, Origin};
 use super::generate::{Generated, Kind as GeneratedKind};
-use super::images::SetImage;
-use super::labels::SetPairs;
-use super::layer::{self, Layer, Step};
-use super::names::Affix;
-use super::namespaces::SetNamespace;
-use super::objects;
-use super::patches::Patch;
-use super::replicas::SetReplicas;
+use super::layer::{self, Layer};
+use super::openapi::{self, Schema};
+use super::order::Order;
+use super::provenance::{BuildMetadata, Provenance};
 use super::resource::Resource;
-use super::selector::Selector;
 use super::settings::{self, Kustomization};
+use super::variables::{self, Variable};
+use super::{LoadRestrictor, crds, objects};
 use crate::files::{self, FileTree, Kind};
 use crate::yaml;
 
@@ -26,7 +29,11 @@ const MAX_FILE: u64 = 4 * 1024 * 1024;
 const MAX_DEPTH: usize = 64;
 
 /// How many kustomizations one build may read. A few folders that include each other twice would otherwise make millions.
-const MAX_KUSTOMIZATIONS: usize = 20_000;
+const MAX_KUSTOMIZATIONS: usize = 50_000;
+
+/// From how many entries of `resources` on they are read by several threads, and how many a thread takes at once.
+const WORTH_THREADS: usize = 16;
+const MIN_ENTRIES: usize = 4;
 
 /// The names of a kustomization file. A folder has one of them.
 const NAMES: [&str; 3] = ["kustomization.yaml", "kustomization.yml", "Kustomization"];
@@ -45,28 +52,133 @@ enum Role {
 /// The state of one reading.
 pub(super) struct Loader<'t> {
     tree: &'t dyn FileTree,
+    restrictor: LoadRestrictor,
+    /// The folder that the build starts with.
+    root: String,
     /// The folders from the outermost to the present one.
     chain: Vec<String>,
     read: Vec<String>,
-    kustomizations: usize,
+    /// What the build has read so far, all threads together.
+    counts: Arc<Counts>,
+    pub(super) metadata: BuildMetadata,
+    /// The description of kinds that the first kustomization to bring one brought. It holds from then on, everywhere.
+    pub(super) schema: Option<Arc<Schema>>,
+    is_schema_set: bool,
+}
+
+/// What a build has read, for its bounds.
+#[derive(Debug, Default)]
+struct Counts {
+    kustomizations: AtomicUsize,
+    objects: AtomicUsize,
 }
 
 /// A folder whose kustomization is being read.
-struct Folder {
-    directory: String,
-    file: String,
+pub(super) struct Folder {
+    pub(super) directory: String,
+    pub(super) file: String,
+}
+
+/// A kustomization, and what of it reaches beyond its own objects.
+#[derive(Default)]
+pub(super) struct Loaded {
+    pub(super) layer: Layer,
+    /// Where things go; `None` where nothing was configured.
+    pub(super) config: Option<Arc<Config>>,
+    pub(super) variables: Vec<Variable>,
+}
+
+impl Loaded {
+    pub(super) fn config(&self) -> Arc<Config> {
+        self.config.clone().unwrap_or_else(Config::built_in)
+    }
+
+    /// Adds what holds in something that is included.
+    fn take_config(&mut self, other: &Arc<Config>, origin: &Origin) -> Result<(), Error> {
+        match self.config {
+            Some(_) => self.merge_config(other, origin),
+            None => {
+                self.config = Some(other.clone());
+                Ok(())
+            }
+        }
+    }
+
+    fn merge_config(&mut self, other: &Config, origin: &Origin) -> Result<(), Error> {
+        let mut config = Config::clone(&self.config());
+        config.merge(other).map_err(|reason| origin.invalid(reason))?;
+        self.config = Some(Arc::new(config));
+        Ok(())
+    }
+}
+
+/// What a thread has read of one entry of `resources`.
+struct Branch {
+    resources: Vec<Resource>,
+    config: Option<Arc<Config>>,
+    variables: Vec<Variable>,
+    read: Vec<String>,
+    brings_schema: bool,
+}
+
+/// What the reading of each entry starts from.
+struct Start<'s> {
+    tree: &'s (dyn FileTree + Sync),
+    restrictor: LoadRestrictor,
+    root: &'s str,
+    chain: &'s [String],
+    counts: &'s Arc<Counts>,
+    metadata: BuildMetadata,
+    schema: &'s Option<Arc<Schema>>,
+    is_schema_set: bool,
+}
+
+impl<'s> Start<'s> {
+    fn loader(&self) -> Loader<'s> {
+        Loader {
+            tree: self.tree,
+            restrictor: self.restrictor,
+            root: self.root.to_owned(),
+            chain: self.chain.to_vec(),
+            read: Vec::new(),
+            counts: self.counts.clone(),
+            metadata: self.metadata,
+            schema: self.schema.clone(),
+            is_schema_set: self.is_schema_set,
+        }
+    }
+}
+
+/// What a whole build starts with.
+pub(super) struct Root {
+    pub(super) loaded: Loaded,
+    pub(super) order: Option<Order>,
 }
 
 impl<'t> Loader<'t> {
-    pub(super) fn new(tree: &'t dyn FileTree) -> Self {
-        Self { tree, chain: Vec::new(), read: Vec::new(), kustomizations: 0 }
+    pub(super) fn new(tree: &'t dyn FileTree, restrictor: LoadRestrictor) -> Self {
+        Self {
+            tree,
+            restrictor,
+            root: String::new(),
+            chain: Vec::new(),
+            read: Vec::new(),
+            counts: Arc::default(),
+            metadata: BuildMetadata::default(),
+            schema: None,
+            is_schema_set: false,
+        }
     }
 
     /// Reads the kustomization in a folder.
-    pub(super) fn load_root(&mut self, directory: &str) -> Result<Layer, Error> {
+    pub(super) fn load_root(&mut self, directory: &str) -> Result<Root, Error> {
         let origin = Origin::new(if directory.is_empty() { "." } else { directory }, "kustomization");
         let directory = files::join("", directory).map_err(|error| origin.read(error))?;
-        self.load(directory, Role::Root, &origin)
+        self.root.clone_from(&directory);
+        let (folder, settings) = self.open(directory, Role::Root, &origin)?;
+        self.metadata = BuildMetadata::new(&settings.build_metadata);
+        let order = settings.sort_options.as_ref().map(|options| order(options, &folder)).transpose()?;
+        Ok(Root { loaded: self.finish(&folder, &settings, None)?, order })
     }
 
     /// The files that were read, in the order of reading.
@@ -74,25 +186,50 @@ impl<'t> Loader<'t> {
         self.read
     }
 
-    fn load(&mut self, directory: String, role: Role, origin: &Origin) -> Result<Layer, Error> {
+    /// Reads a kustomization. `config` is what holds where it is included, if it takes part in that.
+    fn load(
+        &mut self,
+        directory: String,
+        role: Role,
+        config: Option<Arc<Config>>,
+        origin: &Origin,
+    ) -> Result<Loaded, Error> {
+        let (folder, settings) = self.open(directory, role, origin)?;
+        self.finish(&folder, &settings, config)
+    }
+
+    /// Reads the file of a kustomization, and notes that its folder is being built.
+    fn open(&mut self, directory: String, role: Role, origin: &Origin) -> Result<(Folder, Kustomization), Error> {
         let limit = |reason: String| Error::Limit { file: origin.file.clone(), reason };
         if self.chain.len() >= MAX_DEPTH {
             return Err(limit(format!("kustomizations include each other more than {MAX_DEPTH} deep")));
         }
-        self.kustomizations += 1;
-        if self.kustomizations > MAX_KUSTOMIZATIONS {
+        if self.counts.kustomizations.fetch_add(1, Ordering::Relaxed) >= MAX_KUSTOMIZATIONS {
             return Err(limit(format!("more than {MAX_KUSTOMIZATIONS} kustomizations are included")));
         }
         // A folder above one that is being built would build that one again.
         if self.chain.iter().any(|visited| is_within(visited, &directory)) {
             let (file, field) = (origin.file.clone(), origin.field.clone());
-            return Err(Error::Cycle { file, field, directory, chain: self.chain.clone() });
+            let shown = |directory: &String| if directory.is_empty() { ".".to_owned() } else { directory.clone() };
+            let (directory, chain) = (shown(&directory), self.chain.iter().map(shown).collect());
+            return Err(Error::Cycle { file, field, directory, chain });
         }
         let file = self.find(&directory, origin)?;
-        self.chain.push(directory.clone());
-        let layer = self.compile(&Folder { directory, file }, role);
+        let folder = Folder { directory, file };
+        let settings = self.settings(&folder, role)?;
+        self.chain.push(folder.directory.clone());
+        Ok((folder, settings))
+    }
+
+    fn finish(
+        &mut self,
+        folder: &Folder,
+        settings: &Kustomization,
+        config: Option<Arc<Config>>,
+    ) -> Result<Loaded, Error> {
+        let loaded = self.compile(folder, settings, config);
         self.chain.pop();
-        layer
+        loaded
     }
 
     fn find(&self, directory: &str, origin: &Origin) -> Result<String, Error> {
@@ -112,25 +249,42 @@ impl<'t> Loader<'t> {
         }
     }
 
-    fn compile(&mut self, folder: &Folder, role: Role) -> Result<Layer, Error> {
-        let settings = self.settings(folder, role)?;
-        let mut layer = Layer { file: folder.file.clone(), ..Layer::default() };
-        self.add_resources(folder, &settings, &mut layer)?;
-        self.add_generators(folder, &settings, &mut layer)?;
+    fn compile(
+        &mut self,
+        folder: &Folder,
+        settings: &Kustomization,
+        config: Option<Arc<Config>>,
+    ) -> Result<Loaded, Error> {
+        self.set_schema(folder, settings)?;
+        let mut loaded =
+            Loaded { layer: Layer { file: folder.file.clone(), ..Layer::default() }, config, ..Loaded::default() };
+        self.add_resources(folder, settings, &mut loaded)?;
+        self.add_configurations(folder, settings, &mut loaded)?;
+        self.add_generators(folder, settings, &mut loaded.layer)?;
         for (position, path) in settings.components.iter().enumerate() {
             let origin = Origin::new(&folder.file, format!("components[{position}]"));
             let directory = self.resolve(folder, path, &origin)?;
-            layer.components.push(self.load(directory, Role::Component, &origin)?);
+            let component = self.load(directory, Role::Component, loaded.config.clone(), &origin)?;
+            loaded.config = component.config;
+            variables::merge(&mut loaded.variables, component.variables)?;
+            loaded.layer.components.push(component.layer);
         }
-        self.add_steps(folder, &settings, &mut layer)?;
-        Ok(layer)
+        let config = loaded.config();
+        self.add_steps(folder, settings, &config, &mut loaded.layer)?;
+        let mut own = Vec::with_capacity(settings.vars.len());
+        for (position, variable) in settings.vars.iter().enumerate() {
+            own.push(Variable::new(variable, Origin::new(&folder.file, format!("vars[{position}]")))?);
+        }
+        loaded.layer.variables.clone_from(&own);
+        variables::merge(&mut loaded.variables, own)?;
+        Ok(loaded)
     }
 
     fn settings(&mut self, folder: &Folder, role: Role) -> Result<Kustomization, Error> {
         let file = &folder.file;
         let origin = |field: &str| Origin::new(file, field);
         let text = self.text(file, &origin("kustomization"))?;
-        let settings: Kustomization = yaml::read(&text).map_err(|error| Error::from_yaml(file, error))?;
+        let settings: Kustomization = settings::read_first(&text, file)?;
         if settings.is_bare() && !has_fields(&text, file)? {
             return Err(origin("kustomization").invalid("the file is empty"));
         }
@@ -153,42 +307,177 @@ impl<'t> Loader<'t> {
         }
     }
 
-    fn add_resources(&mut self, folder: &Folder, settings: &Kustomization, layer: &mut Layer) -> Result<(), Error> {
+    /// Takes the description of kinds that the kustomization brings, unless there is one already. Its file must be there
+    /// all the same.
+    fn set_schema(&mut self, folder: &Folder, settings: &Kustomization) -> Result<(), Error> {
+        let origin = Origin::new(&folder.file, "openapi");
+        let (version, path) = (settings.openapi.get("version"), settings.openapi.get("path"));
+        let schema = match path {
+            Some(path) => {
+                let place = self.resolve(folder, path, &origin)?;
+                let text = self.file_text(folder, &place, &origin)?;
+                if version.is_some() {
+                    return Err(origin.invalid("only one of `version` and `path` can be there"));
+                }
+                Some(Arc::new(Schema::read(&text, &origin)?))
+            }
+            None => None,
+        };
+        if let Some(version) = version.filter(|version| *version != openapi::BUILT_IN_VERSION) {
+            let known = openapi::BUILT_IN_VERSION;
+            return Err(origin.invalid(format!("the version `{version}` is not known; there is {known}")));
+        }
+        if !self.is_schema_set && (version.is_some() || path.is_some()) {
+            self.is_schema_set = true;
+            self.schema = schema;
+        }
+        Ok(())
+    }
+
+    fn add_resources(&mut self, folder: &Folder, settings: &Kustomization, loaded: &mut Loaded) -> Result<(), Error> {
         let bases = settings.bases.iter().enumerate().map(|(position, path)| (format!("bases[{position}]"), path));
         let paths = settings.resources.iter().enumerate();
         let paths = paths.map(|(position, path)| (format!("resources[{position}]"), path)).chain(bases);
         let mut groups = Vec::new();
-        for (field, path) in paths {
-            let origin = Origin::new(&folder.file, field);
-            let place = self.resolve(folder, path, &origin)?;
-            let new: Vec<Resource> = match self.tree.kind(&place).map_err(|error| origin.read(error))? {
-                Some(Kind::Directory) => self.load(place, Role::Resource, &origin)?.build()?,
-                _ => {
-                    let text = self.file_text(folder, &place, &origin)?;
-                    objects::read(&text, &place)?.into_iter().map(Resource::new).collect()
-                }
+        let entries: Vec<(Origin, &str)> =
+            paths.map(|(field, path)| (Origin::new(&folder.file, field), path.as_str())).collect();
+        let mut together = self.resources_together(folder, &entries)?.map(Vec::into_iter);
+        for (origin, path) in entries {
+            let resources = match together.as_mut().and_then(Iterator::next) {
+                Some(branch) => self.join(branch, loaded, &origin)?,
+                None => self.resources_at(folder, path, loaded, &origin)?,
             };
-            layer.resources.extend(new);
-            layer.check_size(&layer.resources)?;
-            groups.push((layer.resources.len(), origin));
+            loaded.layer.resources.extend(resources);
+            loaded.layer.check_size(&loaded.layer.resources)?;
+            groups.push((loaded.layer.resources.len(), origin));
         }
         // Once for all, as a check for each entry would look at the first objects again and again.
-        match layer::find_duplicate(&layer.resources) {
+        match layer::find_duplicate(&loaded.layer.resources) {
             Some(position) => {
                 let group = groups.into_iter().find(|(end, _)| position < *end);
                 let origin = group.map_or_else(|| Origin::new(&folder.file, "resources"), |(_, origin)| origin);
-                Err(origin.duplicate(layer.resources[position].id()))
+                Err(origin.duplicate(loaded.layer.resources[position].id()))
             }
             None => Ok(()),
         }
     }
 
+    /// The same objects as [`Self::resources_at`] finds entry by entry, where there are many entries and threads can read
+    /// them side by side. `None` where that is not so, or where an entry brings a description of kinds: it would hold for
+    /// the entries behind it.
+    fn resources_together(&self, folder: &Folder, entries: &[(Origin, &str)]) -> Result<Option<Vec<Branch>>, Error> {
+        let Some(tree) = self.tree.shared().filter(|_| entries.len() >= WORTH_THREADS) else { return Ok(None) };
+        let start = Start {
+            tree,
+            restrictor: self.restrictor,
+            root: &self.root,
+            chain: &self.chain,
+            counts: &self.counts,
+            metadata: self.metadata,
+            schema: &self.schema,
+            is_schema_set: self.is_schema_set,
+        };
+        let read = |(origin, path): &(Origin, &str)| {
+            let mut loader = start.loader();
+            let mut loaded = Loaded::default();
+            let resources = loader.resources_at(folder, path, &mut loaded, origin)?;
+            let brings_schema = loader.is_schema_set && !start.is_schema_set;
+            Ok(Branch {
+                resources,
+                config: loaded.config,
+                variables: loaded.variables,
+                read: loader.read,
+                brings_schema,
+            })
+        };
+        let branches = entries.par_iter().with_min_len(MIN_ENTRIES).map(read).collect::<Result<Vec<_>, Error>>()?;
+        Ok((!branches.iter().any(|branch| branch.brings_schema)).then_some(branches))
+    }
+
+    /// Takes over what a thread has read.
+    fn join(&mut self, branch: Branch, loaded: &mut Loaded, origin: &Origin) -> Result<Vec<Resource>, Error> {
+        self.read.extend(branch.read);
+        if let Some(config) = &branch.config {
+            loaded.take_config(config, origin)?;
+        }
+        variables::merge(&mut loaded.variables, branch.variables)?;
+        Ok(branch.resources)
+    }
+
+    /// The objects in a file, or what a folder comes to.
+    pub(super) fn resources_at(
+        &mut self,
+        folder: &Folder,
+        path: &str,
+        loaded: &mut Loaded,
+        origin: &Origin,
+    ) -> Result<Vec<Resource>, Error> {
+        let place = self.resolve(folder, path, origin)?;
+        if self.tree.kind(&place).map_err(|error| origin.read(error))? == Some(Kind::Directory) {
+            let mut base = self.load(place, Role::Resource, None, origin)?;
+            if let Some(config) = &base.config {
+                loaded.take_config(config, origin)?;
+            }
+            variables::merge(&mut loaded.variables, base.variables)?;
+            return base.layer.build();
+        }
+        let text = self.file_text(folder, &place, origin)?;
+        let mut resources: Vec<Resource> = objects::read(&text, &place)?.into_iter().map(Resource::new).collect();
+        if self.counts.objects.fetch_add(resources.len(), Ordering::Relaxed) + resources.len() > layer::MAX_OBJECTS {
+            return Err(layer::too_many_objects(&folder.file));
+        }
+        if let Some(schema) = self.schema.as_ref().filter(|schema| schema.says_namespaced()) {
+            for resource in &mut resources {
+                resource.is_namespaced = schema.is_namespaced(&resource.id());
+            }
+        }
+        if self.metadata.is_noting() {
+            let path = self.relative(&place);
+            for resource in &mut resources {
+                resource.note_origin(Provenance { path: path.clone(), ..Provenance::default() });
+            }
+        }
+        Ok(resources)
+    }
+
+    fn add_configurations(
+        &mut self,
+        folder: &Folder,
+        settings: &Kustomization,
+        loaded: &mut Loaded,
+    ) -> Result<(), Error> {
+        let mut own = None;
+        for (position, path) in settings.configurations.iter().enumerate() {
+            let origin = Origin::new(&folder.file, format!("configurations[{position}]"));
+            let place = self.resolve(folder, path, &origin)?;
+            let config = Config::read(&self.file_text(folder, &place, &origin)?, &place)?;
+            let merged: &mut Config = own.get_or_insert_default();
+            merged.merge(&config).map_err(|reason| origin.invalid(reason))?;
+        }
+        if let Some(config) = own {
+            let origin = Origin::new(&folder.file, "configurations");
+            let mut whole = Config::clone(&Config::built_in());
+            whole.merge(&config).map_err(|reason| origin.invalid(reason))?;
+            match &loaded.config {
+                Some(_) => loaded.merge_config(&whole, &origin)?,
+                None => loaded.config = Some(Arc::new(whole)),
+            }
+        }
+        for (position, path) in settings.crds.iter().enumerate() {
+            let origin = Origin::new(&folder.file, format!("crds[{position}]"));
+            let place = self.resolve(folder, path, &origin)?;
+            let config = crds::read(&self.file_text(folder, &place, &origin)?, &place)?;
+            loaded.merge_config(&config, &origin)?;
+        }
+        Ok(())
+    }
+
     fn add_generators(&mut self, folder: &Folder, settings: &Kustomization, layer: &mut Layer) -> Result<(), Error> {
         let kinds = [
-            (GeneratedKind::ConfigMap, "configMapGenerator", &settings.config_map_generator),
-            (GeneratedKind::Secret, "secretGenerator", &settings.secret_generator),
+            (GeneratedKind::ConfigMap, "configMapGenerator", "ConfigMapGenerator", &settings.config_map_generator),
+            (GeneratedKind::Secret, "secretGenerator", "SecretGenerator", &settings.secret_generator),
         ];
-        for (kind, name, generators) in kinds {
+        for (kind, name, maker, generators) in kinds {
             for (position, generator) in generators.iter().enumerate() {
                 let origin = Origin::new(&folder.file, format!("{name}[{position}]"));
                 let mut read = |path: &str| {
@@ -196,97 +485,35 @@ impl<'t> Loader<'t> {
                     self.bytes(folder, &place, &origin)
                 };
                 let options = &settings.generator_options;
-                layer.generated.push(Generated::new(kind, generator, options, origin.clone(), &mut read)?);
+                let mut generated = Generated::new(kind, generator, options, origin.clone(), &mut read)?;
+                if self.metadata.is_noting() {
+                    generated.note_origin(self.made_by(folder, maker));
+                }
+                layer.generated.push(generated);
             }
+        }
+        for plugin in self.plugins(folder, &settings.generators, "generators")? {
+            layer.generated.push(self.generator(folder, &plugin)?);
         }
         Ok(())
     }
 
-    /// The order is kustomize's.
-    fn add_steps(&mut self, folder: &Folder, settings: &Kustomization, layer: &mut Layer) -> Result<(), Error> {
-        let at = |field: &str, position: usize| Origin::new(&folder.file, format!("{field}[{position}]"));
-        for (position, entry) in settings.patches_strategic_merge.iter().enumerate() {
-            let origin = at("patchesStrategicMerge", position);
-            layer.push(Step::Patch(self.strategic(folder, entry, &origin)?));
-        }
-        for (position, patch) in settings.patches.iter().enumerate() {
-            layer.push(Step::Patch(self.patch(folder, patch, &at("patches", position))?));
-        }
-        if !settings.namespace.is_empty() {
-            let origin = Origin::new(&folder.file, "namespace");
-            layer.push(Step::Namespace(SetNamespace::new(&settings.namespace, origin)));
-        }
-        // Two steps, as a prefix is remembered as a name of its own before the suffix comes.
-        for (prefix, suffix) in [(settings.name_prefix.as_str(), ""), ("", settings.name_suffix.as_str())] {
-            if !(prefix.is_empty() && suffix.is_empty()) {
-                layer.push(Step::Affix(Affix { prefix: prefix.to_owned(), suffix: suffix.to_owned() }));
-            }
-        }
-        for (position, label) in settings.labels.iter().enumerate() {
-            layer.push(Step::Pairs(SetPairs::labels(label, at("labels", position))));
-        }
-        if !settings.common_labels.is_empty() {
-            let origin = Origin::new(&folder.file, "commonLabels");
-            layer.push(Step::Pairs(SetPairs::common_labels(&settings.common_labels, origin)));
-        }
-        if !settings.common_annotations.is_empty() {
-            let origin = Origin::new(&folder.file, "commonAnnotations");
-            layer.push(Step::Pairs(SetPairs::annotations(&settings.common_annotations, origin)));
-        }
-        for (position, patch) in settings.patches_json6902.iter().enumerate() {
-            let origin = at("patchesJson6902", position);
-            if patch.target.as_ref().is_none_or(|target| target.name.is_empty()) {
-                return Err(origin.invalid("the patch needs a `target` with a name"));
-            }
-            match self.patch(folder, patch, &origin)? {
-                patch @ Patch::Json(..) => layer.push(Step::Patch(patch)),
-                _ => return Err(origin.invalid("this is not a list of JSON 6902 operations")),
-            }
-        }
-        for (position, replica) in settings.replicas.iter().enumerate() {
-            let (origin, name) = (at("replicas", position), replica.name.clone());
-            layer.push(Step::Replicas(SetReplicas { origin, name, count: replica.count }));
-        }
-        let images = settings.images.iter().enumerate();
-        let images: Vec<_> =
-            images.map(|(position, image)| SetImage::new(image, &at("images", position))).collect::<Result<_, _>>()?;
-        if !images.is_empty() {
-            layer.push(Step::Images(images));
-        }
-        Ok(())
+    /// What a field of the kustomization is called where changes are listed.
+    pub(super) fn made_by(&self, folder: &Folder, kind: &str) -> Provenance {
+        Provenance { configured_in: self.relative(&folder.file), kind: kind.to_owned(), ..Provenance::default() }
     }
 
-    /// An entry of `patchesStrategicMerge` is a path if it has one line, and the patch itself otherwise.
-    fn strategic(&mut self, folder: &Folder, entry: &str, origin: &Origin) -> Result<Patch, Error> {
-        let is_inline = entry.contains('\n') || entry.trim_start().starts_with('{');
-        let (path, patch) = if is_inline { ("", entry) } else { (entry, "") };
-        let patch = settings::Patch { path: path.to_owned(), patch: patch.to_owned(), ..Default::default() };
-        match self.patch(folder, &patch, origin)? {
-            patch @ Patch::Named(_) => Ok(patch),
-            _ => Err(origin.invalid("this is not a strategic-merge patch")),
-        }
-    }
-
-    fn patch(&mut self, folder: &Folder, patch: &settings::Patch, origin: &Origin) -> Result<Patch, Error> {
-        let selector = patch.target.as_ref().map(|target| Selector::new(target, origin)).transpose()?;
-        match (patch.patch.is_empty(), patch.path.is_empty()) {
-            (true, true) => Err(origin.invalid("one of `patch` and `path` must be there")),
-            (false, false) => Err(origin.invalid("only one of `patch` and `path` can be there")),
-            (false, true) => {
-                let source = format!("{}: {}", origin.file, origin.field);
-                Patch::new(&patch.patch, &source, selector, &patch.options, origin)
-            }
-            (true, false) => {
-                let place = self.resolve(folder, &patch.path, origin)?;
-                let text = self.file_text(folder, &place, origin)?;
-                let origin = Origin::new(&origin.file, format!("{} ({place})", origin.field));
-                Patch::new(&text, &place, selector, &patch.options, &origin)
-            }
-        }
+    /// A path as it is written from the root of the build.
+    pub(super) fn relative(&self, path: &str) -> String {
+        let root: Vec<&str> = self.root.split('/').filter(|part| !part.is_empty()).collect();
+        let parts: Vec<&str> = path.split('/').collect();
+        let common = root.iter().zip(&parts).take_while(|(left, right)| left == right).count();
+        let up = std::iter::repeat_n("..", root.len() - common);
+        up.chain(parts[common..].iter().copied()).collect::<Vec<_>>().join("/")
     }
 
     /// The path in the tree that a path in the kustomization means.
-    fn resolve(&self, folder: &Folder, path: &str, origin: &Origin) -> Result<String, Error> {
+    pub(super) fn resolve(&self, folder: &Folder, path: &str, origin: &Origin) -> Result<String, Error> {
         if path.is_empty() {
             return Err(origin.invalid("the path is empty"));
         }
@@ -304,9 +531,10 @@ impl<'t> Loader<'t> {
         }
     }
 
-    /// A file that the kustomization names. Files belong to one kustomization, so they lie in its folder or below.
-    fn bytes(&mut self, folder: &Folder, place: &str, origin: &Origin) -> Result<Vec<u8>, Error> {
-        if !is_within(place, &folder.directory) {
+    /// A file that the kustomization names. Files belong to one kustomization, so they lie in its folder or below, unless
+    /// the build was told otherwise.
+    pub(super) fn bytes(&mut self, folder: &Folder, place: &str, origin: &Origin) -> Result<Vec<u8>, Error> {
+        if self.restrictor == LoadRestrictor::RootOnly && !is_within(place, &folder.directory) {
             let directory = &folder.directory;
             return Err(origin.forbidden(format!("`{place}` is not in or below `{directory}`; only folders may be")));
         }
@@ -315,23 +543,38 @@ impl<'t> Loader<'t> {
         Ok(bytes)
     }
 
-    fn file_text(&mut self, folder: &Folder, place: &str, origin: &Origin) -> Result<String, Error> {
+    pub(super) fn file_text(&mut self, folder: &Folder, place: &str, origin: &Origin) -> Result<String, Error> {
         let bytes = self.bytes(folder, place, origin)?;
-        String::from_utf8(bytes).map_err(|_| origin.invalid(format!("`{place}` is not UTF-8 text")))
+        yaml::decode(bytes).ok_or_else(|| origin.invalid(format!("`{place}` is not UTF-8 text")))
     }
 
     fn text(&mut self, file: &str, origin: &Origin) -> Result<String, Error> {
-        let text = self.tree.read_text(file, MAX_FILE).map_err(|error| origin.read(error))?;
+        let bytes = self.tree.read(file, MAX_FILE).map_err(|error| origin.read(error))?;
         self.read.push(file.to_owned());
-        Ok(text)
+        yaml::decode(bytes).ok_or_else(|| origin.invalid("the file is not UTF-8 text"))
+    }
+}
+
+fn order(options: &settings::SortOptions, folder: &Folder) -> Result<Order, Error> {
+    let origin = Origin::new(&folder.file, "sortOptions");
+    match (options.order.as_str(), &options.legacy_sort_options) {
+        ("fifo", None) => Ok(Order::Fifo),
+        ("fifo", Some(_)) => Err(origin.invalid("`legacySortOptions` can only be there with the order legacy")),
+        ("legacy", None) => Ok(Order::legacy()),
+        ("legacy", Some(kinds)) => {
+            Ok(Order::Legacy { first: kinds.order_first.clone(), last: kinds.order_last.clone() })
+        }
+        (other, _) => Err(origin.invalid(format!("`{other}` is not an order; there are fifo and legacy"))),
     }
 }
 
 /// Whether a kustomization has a field besides those that say what it is. `resources: []` is one.
 fn has_fields(text: &str, file: &str) -> Result<bool, Error> {
-    let documents = yaml::read_all(text).map_err(|error| Error::from_yaml(file, error))?;
-    Ok(documents.iter().filter_map(serde_json::Value::as_object).any(|document| {
-        document.iter().any(|(name, value)| !matches!(name.as_str(), "apiVersion" | "kind") && !value.is_null())
+    let document = yaml::read_settings(text).map_err(|error| Error::from_yaml(file, error))?;
+    let document = document.as_ref().and_then(yaml::Node::as_mapping);
+    Ok(document.into_iter().flat_map(yaml::Mapping::iter).any(|(name, node)| {
+        let is_kind = ["apiVersion", "kind", "metadata"].iter().any(|kind| name.text().eq_ignore_ascii_case(kind));
+        !is_kind && !node.is_null()
     }))
 }
 

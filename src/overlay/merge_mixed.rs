@@ -5,11 +5,10 @@
 //! on. This file does the same steps; a table in the test holds what kustomize was seen to do. Known to differ: the order
 //! of the result where the patch itself has one port both with and without a protocol.
 
-use serde_json::Value;
-
 use super::merge::{Directive, Fault, added, directive, merge};
 use super::merge_list::{key_text, named};
-use super::schema::Rule;
+use super::schema::{Key, Rule};
+use crate::yaml::Node;
 
 /// The steps are quadratic. Nobody has lists like this with more than a handful of elements.
 const MAX_ELEMENTS: usize = 500;
@@ -23,22 +22,22 @@ struct Keys {
 
 struct Element {
     keys: Keys,
-    value: Value,
+    value: Node,
 }
 
-fn keys_of(value: &Value, keys: &[&str]) -> Keys {
-    let text = |index: usize| keys.get(index).and_then(|key| key_text(value, key)).map(std::borrow::Cow::into_owned);
+fn keys_of(value: &Node, keys: &[Key]) -> Keys {
+    let text = |index: usize| keys.get(index).and_then(|key| key_text(value, key)).map(str::to_owned);
     Keys { first: text(0).unwrap_or_default(), second: text(1) }
 }
 
 /// Merges where the other ways do not apply. Every element must have the first key.
-pub(super) fn merge_mixed(target: &mut Vec<Value>, patch: &[&Value], keys: &[&str], rule: &Rule) -> Result<(), Fault> {
+pub(super) fn merge_mixed(target: &mut Vec<Node>, patch: &[&Node], keys: &[Key], rule: Rule<'_>) -> Result<(), Fault> {
     if target.len() + patch.len() > MAX_ELEMENTS {
         return Err(Fault::new(format!("more than {MAX_ELEMENTS} elements, some with `{}` and some without", keys[1])));
     }
     let mut old: Vec<Element> =
         std::mem::take(target).into_iter().map(|value| Element { keys: keys_of(&value, keys), value }).collect();
-    let patch: Vec<(Keys, &Value)> = patch.iter().map(|value| (keys_of(value, keys), *value)).collect();
+    let patch: Vec<(Keys, &Node)> = patch.iter().map(|value| (keys_of(value, keys), *value)).collect();
 
     let mut distinct: Vec<Keys> = Vec::new();
     for keys in patch.iter().map(|(keys, _)| keys).chain(old.iter().map(|element| &element.keys)) {
@@ -60,14 +59,14 @@ pub(super) fn merge_mixed(target: &mut Vec<Value>, patch: &[&Value], keys: &[&st
         };
         match place {
             None => {
-                let value = added(value, rule).map_err(|fault| named(fault, value, keys[0]))?;
+                let value = added(value, rule).map_err(|fault| named(fault, value, &keys[0]))?;
                 result.extend(value.map(|value| Element { keys: wanted.clone(), value }));
             }
-            Some(place) => match value.as_object().map_or(Ok(Directive::Merge), directive)? {
+            Some(place) => match value.as_mapping().map_or(Ok(Directive::Merge), directive)? {
                 Directive::Delete => old.retain(|element| element.keys != *wanted),
                 Directive::Replace => {}
                 Directive::Merge => {
-                    merge(&mut old[place].value, value, rule).map_err(|fault| named(fault, value, keys[0]))?;
+                    merge(&mut old[place].value, value, rule).map_err(|fault| named(fault, value, &keys[0]))?;
                 }
             },
         }
@@ -94,7 +93,7 @@ mod tests {
     use serde_json::json;
 
     /// `80T` is port 80 with the protocol T; `d` marks an element of the object and `p` one of the patch.
-    fn ports(text: &str, mark: &str) -> Vec<Value> {
+    fn ports(text: &str, mark: &str) -> Vec<Node> {
         let port = |word: &str| {
             let (number, protocol) = word.split_at(2);
             let mut port = json!({"port": number, mark: true});
@@ -103,14 +102,14 @@ mod tests {
             }
             port
         };
-        text.split(' ').map(port).collect()
+        text.split(' ').map(port).map(Node::from).collect()
     }
 
-    fn shown(list: &[Value]) -> String {
-        let show = |port: &Value| {
+    fn shown(list: &[Node]) -> String {
+        let show = |port: &Node| {
             let mark = |name| if port.get(name).is_some() { name } else { "" };
-            let protocol = port.get("protocol").map_or("", |protocol| protocol.as_str().unwrap());
-            format!("{}{protocol}{}{}", port["port"].as_str().unwrap(), mark("d"), mark("p"))
+            let protocol = port.get("protocol").map_or("", |protocol| protocol.text().unwrap());
+            format!("{}{protocol}{}{}", port.get("port").and_then(Node::text).unwrap(), mark("d"), mark("p"))
         };
         list.iter().map(show).collect::<Vec<_>>().join(" ")
     }
@@ -128,8 +127,8 @@ mod tests {
             let (inputs, expected) = line.trim().split_once(" = ").unwrap();
             let (target, patch) = inputs.split_once(" + ").unwrap();
             let (mut target, patch) = (ports(target, "d"), ports(patch, "p"));
-            let patch: Vec<&Value> = patch.iter().collect();
-            merge_mixed(&mut target, &patch, &["port", "protocol"], &Rule::Plain).unwrap();
+            let patch: Vec<&Node> = patch.iter().collect();
+            merge_mixed(&mut target, &patch, &["port".into(), "protocol".into()], Rule::PLAIN).unwrap();
             assert_eq!(shown(&target), expected, "{line}");
         }
     }

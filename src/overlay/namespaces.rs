@@ -3,108 +3,142 @@
 //! Owns which objects and which fields of them are set, role-binding subjects included as far as they mean the default
 //! service account. Other references to objects that moved are in [`references`](super::references).
 
-use std::convert::Infallible;
+use std::sync::Arc;
 
-use serde_json::{Map, Value};
-
-use super::error::Origin;
+use super::error::{Error, Origin};
 use super::fields::FieldTable;
 use super::resource::{Resource, set_metadata};
-use super::scope;
+use crate::yaml::{Mapping, Node};
+
+/// Which subjects of role bindings move along.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub(super) enum Subjects {
+    /// Those named `default`: every namespace has a service account of that name.
+    #[default]
+    Default,
+    /// All service accounts.
+    ServiceAccounts,
+    /// None.
+    None,
+}
 
 /// The setting, ready to be applied.
 #[derive(Debug)]
 pub(super) struct SetNamespace {
     pub(super) origin: Origin,
-    namespace: String,
-    places: FieldTable,
+    pub(super) namespace: String,
+    pub(super) places: Arc<FieldTable>,
+    pub(super) subjects: Subjects,
+    /// Whether objects that have a namespace keep it.
+    pub(super) unset_only: bool,
 }
 
 impl SetNamespace {
-    pub(super) fn new(namespace: &str, origin: Origin) -> Self {
-        let places = FieldTable::from_rows(&[
-            ("apiregistration.k8s.io", "", "APIService", "spec/service/namespace", true),
-            (
-                "apiextensions.k8s.io",
-                "",
-                "CustomResourceDefinition",
-                "spec/conversion/webhook/clientConfig/service/namespace",
-                false,
-            ),
-        ]);
-        Self { origin, namespace: namespace.to_owned(), places }
-    }
-
     /// Sets it. Whether the object is another one now.
-    pub(super) fn apply(&self, resource: &mut Resource) -> bool {
+    pub(super) fn apply(&self, resource: &mut Resource) -> Result<bool, Error> {
+        if self.namespace.is_empty() {
+            return Ok(false);
+        }
         let id = resource.id();
         let is_namespace = id.kind == "Namespace" && id.group.is_empty();
-        let is_cluster_wide = scope::is_cluster_wide(id.group, id.version, id.kind);
+        let is_namespaced = !id.is_cluster_wide();
         let before = if is_namespace { id.name } else { id.namespace };
-        let is_changed = (is_namespace || !is_cluster_wide) && before != self.namespace;
+        let is_kept = self.unset_only && !before.is_empty() && !is_namespace;
+        let is_changed = (is_namespace || is_namespaced) && before != self.namespace && !is_kept;
         let has_subjects = matches!(id.kind, "RoleBinding" | "ClusterRoleBinding");
-        let specs = self.places.of(&id);
+        let places = self.places.of(&id);
         if is_changed {
             resource.remember_id();
-            set_metadata(&mut resource.value, if is_namespace { "name" } else { "namespace" }, self.namespace.clone());
         }
-        for spec in specs {
-            let text = Value::String(self.namespace.clone());
-            let Ok(()) = spec.visit(&mut resource.value, &Value::Null, &mut |value| {
-                value.clone_from(&text);
-                Ok::<(), Infallible>(())
+        if is_namespaced && !is_kept {
+            set_metadata(&mut resource.node, "namespace", Node::string(&self.namespace));
+        }
+        for place in places.into_iter().filter(|place| !place.is(&["metadata", "namespace"])) {
+            // The name of an object that is no namespace is not one, whatever a configuration says.
+            if place.is(&["metadata", "name"]) && !is_namespace {
+                continue;
+            }
+            let result = place.visit(&mut resource.node, &Node::string(""), &mut |node| match node {
+                Node::Scalar(scalar) => {
+                    if !self.unset_only || scalar.text().is_empty() {
+                        *node = Node::string(&self.namespace);
+                    }
+                    Ok(())
+                }
+                _ => Err("there is no single value at the place of a namespace".to_owned()),
             });
+            result.map_err(|reason| self.origin.patch(resource.original_id(), reason))?;
         }
         if has_subjects {
-            self.set_default_subjects(&mut resource.value);
+            self.set_subjects(&mut resource.node);
         }
-        is_changed
+        Ok(is_changed)
     }
 
-    /// Every namespace has a service account `default`, so a subject of that name means the one of the new namespace.
-    fn set_default_subjects(&self, binding: &mut Value) {
-        let Some(subjects) = binding.get_mut("subjects").and_then(Value::as_array_mut) else {
+    fn set_subjects(&self, binding: &mut Node) {
+        let Some(subjects) = binding.get_mut("subjects").and_then(Node::as_sequence_mut) else {
             return;
         };
-        let is_default = |subject: &Map<String, Value>| {
-            let text = |field: &str| subject.get(field).and_then(Value::as_str);
-            text("kind") == Some("ServiceAccount") && text("name") == Some("default")
+        let is_meant = |subject: &Mapping| {
+            let text = |field: &str| subject.get(field).and_then(Node::text);
+            match self.subjects {
+                Subjects::Default => text("name") == Some("default"),
+                Subjects::ServiceAccounts => text("kind") == Some("ServiceAccount"),
+                Subjects::None => false,
+            }
         };
-        for subject in subjects.iter_mut().filter_map(Value::as_object_mut).filter(|subject| is_default(subject)) {
-            subject.insert("namespace".to_owned(), Value::String(self.namespace.clone()));
+        let is_set =
+            |subject: &Mapping| subject.get("namespace").and_then(Node::text).is_some_and(|text| !text.is_empty());
+        for subject in subjects.iter_mut().filter_map(Node::as_mapping_mut).filter(|subject| is_meant(subject)) {
+            if self.unset_only && is_set(subject) {
+                continue;
+            }
+            subject.insert("namespace", Node::string(&self.namespace));
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::config::Config;
     use super::*;
-    use serde_json::json;
+    use serde_json::{Value, json};
 
-    fn moved(object: Value) -> (Value, bool) {
-        let mut resource = Resource::new(object);
-        let changed = SetNamespace::new("new", Origin::new("k.yaml", "namespace")).apply(&mut resource);
-        (resource.value, changed)
+    fn moved(object: Value) -> (Node, bool) {
+        let mut resource = Resource::new(Node::from(object));
+        let setting = SetNamespace {
+            origin: Origin::new("k.yaml", "namespace"),
+            namespace: "new".into(),
+            places: Config::built_in().namespace.table(),
+            subjects: Subjects::default(),
+            unset_only: false,
+        };
+        let changed = setting.apply(&mut resource).unwrap();
+        (resource.node, changed)
+    }
+
+    fn metadata<'n>(node: &'n Node, field: &str) -> Option<&'n str> {
+        node.get("metadata").and_then(|metadata| metadata.get(field)).and_then(Node::text)
     }
 
     #[test]
     fn cluster_wide_objects_stay_and_namespaces_are_renamed() {
         let role =
             json!({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole", "metadata": {"name": "a"}});
-        assert_eq!(moved(role.clone()), (role, false));
+        assert_eq!(moved(role.clone()), (Node::from(role), false));
         let (namespace, changed) = moved(json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "old"}}));
-        assert_eq!((namespace["metadata"]["name"].as_str(), changed), (Some("new"), true));
+        assert_eq!((metadata(&namespace, "name"), changed), (Some("new"), true));
         let (custom, _) = moved(json!({"apiVersion": "example.com/v1", "kind": "Foo", "metadata": {"name": "a"}}));
-        assert_eq!(custom["metadata"]["namespace"], "new");
+        assert_eq!(metadata(&custom, "namespace"), Some("new"));
     }
 
     #[test]
     fn a_binding_follows_the_default_service_account_only() {
         let (binding, _) = moved(json!({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "RoleBinding",
             "metadata": {"name": "a"}, "subjects": [{"kind": "ServiceAccount", "name": "default", "namespace": "x"},
-            {"kind": "ServiceAccount", "name": "bot", "namespace": "x"}, {"kind": "User", "name": "default"}]}));
-        let namespaces: Vec<_> =
-            binding["subjects"].as_array().unwrap().iter().map(|subject| subject.get("namespace").cloned()).collect();
-        assert_eq!(namespaces, [Some(json!("new")), Some(json!("x")), None]);
+            {"kind": "ServiceAccount", "name": "bot", "namespace": "x"}, {"kind": "User", "name": "other"}]}));
+        let subjects = binding.get("subjects").unwrap().as_sequence().unwrap();
+        let namespaces: Vec<_> = subjects.iter().map(|subject| subject.get("namespace").and_then(Node::text)).collect();
+        assert_eq!(namespaces, [Some("new"), Some("x"), None]);
     }
 }

@@ -4,18 +4,18 @@
 //! identity of its object. Does not own how a patch is carried out.
 
 use std::collections::HashMap;
-
-use serde_json::{Map, Value};
+use std::sync::Arc;
 
 use super::error::{Error, Origin};
 use super::json_patch::JsonPatch;
 use super::merge::{Outcome, merge_object};
+use super::openapi::Schema;
 use super::resource::{self, Id, OwnedId, Resource, set_metadata};
 use super::schema;
 use super::selector::Selector;
 use super::settings::PatchOptions;
 use super::{layer, objects};
-use crate::yaml;
+use crate::yaml::{self, Mapping, Node};
 
 /// A patch, ready to be applied.
 #[derive(Debug)]
@@ -34,10 +34,12 @@ pub(super) struct MergePatch {
     origin: Origin,
     id: OwnedId,
     /// What remains of it without the parts of the identity that it may not change.
-    fields: Map<String, Value>,
+    fields: Mapping,
     may_rename: bool,
     /// Whether its metadata has a directive, so that the name must be put back afterwards.
     may_lose_name: bool,
+    /// The description of lists that a kustomization brought before this one.
+    schema: Option<Arc<Schema>>,
 }
 
 impl Patch {
@@ -48,19 +50,24 @@ impl Patch {
         source: &str,
         selector: Option<Selector>,
         options: &PatchOptions,
+        schema: Option<&Arc<Schema>>,
         origin: &Origin,
     ) -> Result<Self, Error> {
-        let documents = yaml::read_all(text).map_err(|error| Error::from_yaml(source, error))?;
-        if let [Value::Array(operations)] = documents.as_slice() {
+        let documents = yaml::read_patches(text).map_err(|error| Error::from_yaml(source, error))?;
+        if let [Node::Sequence(operations), ..] = documents.as_slice() {
+            // What begins like JSON is read as JSON.
+            if text.starts_with('[') && serde_json::from_str::<serde::de::IgnoredAny>(text).is_err() {
+                return Err(origin.invalid("a list of operations in brackets must be JSON, with its names in quotes"));
+            }
             let selector = selector.ok_or_else(|| origin.invalid("a JSON 6902 patch needs a `target`"))?;
             let patch = JsonPatch::new(operations).map_err(|reason| origin.invalid(reason))?;
             return Ok(Self::Json(Box::new(selector), patch, origin.clone()));
         }
         let objects = objects::from_documents(documents, source)?;
-        let mut patches: Vec<_> = objects.into_iter().map(|object| MergePatch::new(object, options, origin)).collect();
+        let mut patches: Vec<_> =
+            objects.into_iter().map(|object| MergePatch::new(object, options, schema, origin)).collect();
         match (selector, patches.len()) {
-            (_, 0) => Err(origin.invalid("the patch is empty")),
-            (None, _) => Ok(Self::Named(patches)),
+            (None, _) | (_, 0) => Ok(Self::Named(patches)),
             (Some(selector), 1) => {
                 let mut patch = patches.remove(0);
                 patch.write_out_metadata();
@@ -83,10 +90,18 @@ impl Patch {
             }
             Self::Json(selector, patch, origin) => {
                 for resource in resources.iter_mut().filter(|resource| selector.matches(resource)) {
-                    if patch.may_rename() {
-                        resource.remember_id();
+                    let before = patch.may_rename().then(|| resource.id().to_owned());
+                    let result = patch.apply(&mut resource.node);
+                    resource.previous.extend(before);
+                    if patch.replaces_annotations() {
+                        resource.forget_provenance();
                     }
-                    let result = patch.apply(&mut resource.value);
+                    let result =
+                        result.and_then(|()| yaml::normalize(&mut resource.node).map_err(|error| error.to_string()));
+                    let result = result.and_then(|()| match patch.may_rename() {
+                        true => objects::check(&resource.node).map_err(str::to_owned),
+                        false => Ok(()),
+                    });
                     result.map_err(|reason| origin.patch(resource.original_id(), reason))?;
                 }
                 Ok(())
@@ -96,38 +111,39 @@ impl Patch {
 }
 
 impl MergePatch {
-    fn new(object: Value, options: &PatchOptions, origin: &Origin) -> Self {
+    fn new(object: Node, options: &PatchOptions, schema: Option<&Arc<Schema>>, origin: &Origin) -> Self {
         let id = Id::of(&object).to_owned();
-        let Value::Object(mut fields) = object else {
-            return Self { origin: origin.clone(), id, fields: Map::new(), may_rename: false, may_lose_name: false };
+        let mut fields = match object {
+            Node::Mapping(fields) => fields,
+            _ => Mapping::default(),
         };
-        fields.shift_remove("apiVersion");
+        fields.remove("apiVersion");
         if !options.allow_kind_change {
-            fields.shift_remove("kind");
+            fields.remove("kind");
         }
         let mut may_lose_name = false;
-        if let Some(metadata) = fields.get_mut("metadata").and_then(Value::as_object_mut) {
-            metadata.shift_remove("namespace");
+        if let Some(metadata) = fields.get_mut("metadata").and_then(Node::as_mapping_mut) {
+            metadata.remove("namespace");
             if !options.allow_name_change {
-                metadata.shift_remove("name");
+                metadata.remove("name");
             }
             may_lose_name = metadata.contains_key("$patch");
         }
         let may_rename = options.allow_name_change || options.allow_kind_change;
-        Self { origin: origin.clone(), id, fields, may_rename, may_lose_name }
+        Self { origin: origin.clone(), id, fields, may_rename, may_lose_name, schema: schema.cloned() }
     }
 
     /// A patch with a target is copied for each object, and kustomize copies labels and annotations as texts: a `null`
     /// among them becomes the word and removes nothing.
     fn write_out_metadata(&mut self) {
-        let Some(metadata) = self.fields.get_mut("metadata").and_then(Value::as_object_mut) else {
+        let Some(metadata) = self.fields.get_mut("metadata").and_then(Node::as_mapping_mut) else {
             return;
         };
         for field in ["labels", "annotations"] {
             match metadata.get_mut(field) {
-                Some(Value::Object(pairs)) if !pairs.is_empty() => pairs.values_mut().for_each(resource::write_out),
+                Some(Node::Mapping(pairs)) if !pairs.is_empty() => pairs.values_mut().for_each(resource::write_out),
                 Some(_) => {
-                    metadata.shift_remove(field);
+                    metadata.remove(field);
                 }
                 None => {}
             }
@@ -136,17 +152,17 @@ impl MergePatch {
 
     fn apply(&self, resource: &mut Resource) -> Result<Outcome, Error> {
         let id = resource.id();
-        let rule = schema::rule_of(&id);
+        let rule = schema::rule_of(&id, self.schema.as_deref());
         let kept = self.may_lose_name.then(|| (id.name.to_owned(), id.namespace.to_owned()));
         if self.may_rename {
             resource.remember_id();
         }
-        let outcome = merge_object(&mut resource.value, &self.fields, rule)
+        let outcome = merge_object(&mut resource.node, &self.fields, rule)
             .map_err(|fault| self.origin.patch(resource.original_id(), fault.to_string()))?;
         if let Some((name, namespace)) = kept {
-            set_metadata(&mut resource.value, "name", name);
+            set_metadata(&mut resource.node, "name", Node::string(name));
             if !namespace.is_empty() {
-                set_metadata(&mut resource.value, "namespace", namespace);
+                set_metadata(&mut resource.node, "namespace", Node::string(namespace));
             }
         }
         Ok(outcome)
@@ -212,13 +228,14 @@ fn remove(resources: &mut Vec<Resource>, removed: &[bool]) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     fn patched(text: &str, objects: &[Value]) -> Result<Vec<Value>, Error> {
-        let mut resources: Vec<Resource> = objects.iter().cloned().map(Resource::new).collect();
+        let mut resources: Vec<Resource> =
+            objects.iter().cloned().map(|object| Resource::new(Node::from(object))).collect();
         let origin = Origin::new("k.yaml", "patches[0]");
-        Patch::new(text, "p.yaml", None, &PatchOptions::default(), &origin)?.apply(&mut resources)?;
-        Ok(resources.into_iter().map(|resource| resource.value).collect())
+        Patch::new(text, "p.yaml", None, &PatchOptions::default(), None, &origin)?.apply(&mut resources)?;
+        Ok(resources.into_iter().map(|resource| Value::try_from(resource.node).unwrap()).collect())
     }
 
     fn object(name: &str) -> Value {
@@ -244,10 +261,11 @@ mod tests {
     }
 
     #[test]
-    fn a_missing_object_and_an_empty_patch_are_refused() {
+    fn a_missing_object_and_a_patch_for_none_are_refused() {
         let error = patched("{apiVersion: v1, kind: A, metadata: {name: q}}", &[object("a")]).unwrap_err();
         assert_eq!(error.to_string(), "k.yaml: patches[0]: there is no object A q (v1) for the patch");
-        for text in ["# nothing", "[{op: add, path: /a}]", "{kind: A}"] {
+        assert_eq!(patched("# nothing", &[object("a")]).unwrap(), [object("a")]);
+        for text in ["[{op: add, path: /a}]", "- {op: add, path: /a, value: 1}", "{kind: A}"] {
             assert!(matches!(patched(text, &[]), Err(Error::Invalid { .. })), "{text}");
         }
     }

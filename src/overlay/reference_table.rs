@@ -3,18 +3,75 @@
 //! Owns the table that kustomize has built in. Does not own following the names.
 
 use std::collections::HashMap;
-use std::sync::LazyLock;
 
-use super::fields;
+use super::fields::{self, FieldSpec};
+use super::resource::Id;
+
+/// The kind of an object that is named, and the fields that name it. An empty word stands for any.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(super) struct NameReference {
+    pub(super) group: String,
+    pub(super) version: String,
+    pub(super) kind: String,
+    pub(super) specs: Vec<FieldSpec>,
+}
 
 /// A field that names an object of some kind.
 #[derive(Debug)]
 pub(super) struct Reference {
     /// The kind that is named: group (empty for any), version (empty for any) and kind.
-    pub(super) target: (&'static str, &'static str, &'static str),
-    /// The group of the object that has the field; empty for any.
-    pub(super) group: &'static str,
+    pub(super) group: String,
+    pub(super) version: String,
+    pub(super) kind: String,
+    /// Group and version of the object that has the field; empty for any.
+    referrer: (String, String),
     pub(super) path: Vec<String>,
+}
+
+/// The fields by the kind of the object that has them, in the order of the configuration.
+#[derive(Debug, Default)]
+pub(super) struct ReferenceTable {
+    by_kind: HashMap<String, Vec<Reference>>,
+}
+
+impl ReferenceTable {
+    pub(super) fn new(references: &[NameReference]) -> Self {
+        let mut table = Self::default();
+        for NameReference { group, version, kind, specs } in references {
+            for spec in specs {
+                table.by_kind.entry(spec.kind.clone()).or_default().push(Reference {
+                    group: group.clone(),
+                    version: version.clone(),
+                    kind: kind.clone(),
+                    referrer: (spec.group.clone(), spec.version.clone()),
+                    path: fields::split(&spec.path),
+                });
+            }
+        }
+        table
+    }
+
+    /// The fields of an object that name others.
+    pub(super) fn of(&self, id: Id<'_>) -> impl Iterator<Item = &Reference> {
+        let fits = |word: &str, text: &str| word.is_empty() || word == text;
+        let of_kind = self.by_kind.get(id.kind).into_iter().flatten();
+        let of_any = self.by_kind.get("").into_iter().flatten();
+        of_kind
+            .chain(of_any)
+            .filter(move |field| fits(&field.referrer.0, id.group) && fits(&field.referrer.1, id.version))
+    }
+}
+
+/// Adds fields to those that name the same kind of object.
+pub(super) fn merge_one(references: &mut Vec<NameReference>, new: NameReference) -> Result<(), String> {
+    let same = |old: &&mut NameReference| old.group == new.group && old.version == new.version && old.kind == new.kind;
+    match references.iter_mut().find(same) {
+        Some(old) => fields::merge_all(&mut old.specs, new.specs),
+        None => {
+            references.push(new);
+            Ok(())
+        }
+    }
 }
 
 /// Group (empty for any), version (empty for any) and kind.
@@ -117,24 +174,33 @@ const ELSEWHERE: &[PlainRow] = &[
     (POLICY, "admissionregistration.k8s.io", "ValidatingAdmissionPolicyBinding", "spec/policyName"),
 ];
 
-/// The fields by the kind of the object that has them.
-pub(super) static REFERENCES: LazyLock<HashMap<&'static str, Vec<Reference>>> = LazyLock::new(|| {
-    let mut references: HashMap<&'static str, Vec<Reference>> = HashMap::new();
-    let mut add = |target, group, kind, path: &str| {
-        references.entry(kind).or_default().push(Reference { target, group, path: fields::split(path) });
+/// The built-in references.
+pub(super) fn built_in() -> Vec<NameReference> {
+    let mut references: Vec<NameReference> = Vec::new();
+    let mut add = |(group, version, kind): Target, referrer_group: &str, referrer: &str, path: String| {
+        let spec =
+            FieldSpec { group: referrer_group.to_owned(), kind: referrer.to_owned(), path, ..Default::default() };
+        let same = |old: &&mut NameReference| old.group == group && old.version == version && old.kind == kind;
+        match references.iter_mut().find(same) {
+            Some(old) => old.specs.push(spec),
+            None => {
+                let [group, version, kind] = [group, version, kind].map(str::to_owned);
+                references.push(NameReference { group, version, kind, specs: vec![spec] });
+            }
+        }
     };
     for (kind, pod) in POD_SPECS {
         let data = DATA_IN_PODS.iter().filter(|_| !WITHOUT_DATA.contains(kind));
         let others = OTHERS_IN_PODS.iter().filter(|_| !ONLY_DATA.contains(kind));
         for (target, path) in data.chain(others) {
-            add(*target, "", *kind, &format!("{pod}/{path}"));
+            add(*target, "", kind, format!("{pod}/{path}"));
         }
     }
     for (target, group, kind, path) in ELSEWHERE {
-        add(*target, group, kind, path);
+        add(*target, group, kind, (*path).to_owned());
     }
     references
-});
+}
 
 #[cfg(test)]
 mod tests {
@@ -142,9 +208,11 @@ mod tests {
 
     #[test]
     fn pods_refer_to_data_wherever_their_template_is() {
+        let table = ReferenceTable::new(&built_in());
         let paths = |kind: &str, target: &str| -> Vec<String> {
-            let references = REFERENCES.get(kind).into_iter().flatten();
-            references.filter(|field| field.target.2 == target).map(|field| field.path.join("/")).collect()
+            let object = crate::yaml::Node::from(serde_json::json!({"kind": kind}));
+            let references = table.of(Id::of(&object));
+            references.filter(|field| field.kind == target).map(|field| field.path.join("/")).collect()
         };
         assert!(
             paths("CronJob", "ConfigMap")

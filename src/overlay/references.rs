@@ -4,22 +4,31 @@
 //! renames nothing pays nothing. Which fields hold names is in [`reference_table`](super::reference_table).
 
 use std::collections::{HashMap, HashSet};
+use std::sync::OnceLock;
 
-use serde_json::{Map, Value};
+use rayon::iter::{IntoParallelRefMutIterator, ParallelIterator};
 
 use super::error::{Error, Origin};
 use super::fields;
 use super::hash;
 use super::layer;
-use super::reference_table::{REFERENCES, Reference};
-use super::resource::{Affixes, Resource};
+use super::reference_table::{Reference, ReferenceTable};
+use super::resource::{Affixes, OwnedId, Resource};
+use crate::yaml::{Mapping, Node};
 
-/// Appends the hashes and lets references follow all names that changed.
-pub(super) fn finish(resources: &mut [Resource], file: &str) -> Result<(), Error> {
+/// Appends the hashes to the names of the objects that want one.
+pub(super) fn append_hashes(resources: &mut [Resource], file: &str) -> Result<(), Error> {
     for resource in resources.iter_mut().filter(|resource| resource.needs_hash) {
-        let name = format!("{}-{}", resource.id().name, hash::hash(&resource.value));
-        resource.rename(name);
+        let hash = hash::hash(&resource.node)
+            .map_err(|error| Origin::new(file, "names").patch(resource.id(), error.to_string()))?;
+        let name = format!("{}-{hash}", resource.id().name);
+        resource.rename(&name);
     }
+    Ok(())
+}
+
+/// Lets references follow all names that changed.
+pub(super) fn follow(resources: &mut [Resource], table: &ReferenceTable, file: &str) -> Result<(), Error> {
     let renamed: HashSet<String> = resources
         .iter()
         .filter(|resource| !resource.previous.is_empty())
@@ -36,26 +45,44 @@ pub(super) fn finish(resources: &mut [Resource], file: &str) -> Result<(), Error
         .map(Candidate::new)
         .collect();
     let index = Index::new(&all);
-    for resource in resources.iter_mut() {
-        let Some(references) = REFERENCES.get(resource.id().kind) else { continue };
-        let mut references = references.iter().filter(|field| renamed.contains(field.target.2)).peekable();
-        if references.peek().is_none() {
-            continue;
+    let follow_one = |resource: &mut Resource| follow_in(resource, table, &renamed, &index, file);
+    match resources.len() {
+        0..WORTH_THREADS => resources.iter_mut().try_for_each(follow_one),
+        _ => {
+            // Threads find faults in no order; the one to be told is the first one's.
+            let results: Vec<Result<(), Error>> = resources.par_iter_mut().map(follow_one).collect();
+            results.into_iter().collect()
         }
-        let referrer = Referrer::new(resource);
-        for reference in references.filter(|field| field.group.is_empty() || field.group == referrer.group) {
-            let result = fields::visit(&mut resource.value, &reference.path, None, &mut |value| {
-                index.follow(value, reference, &referrer)
-            });
-            result.map_err(|reason| Origin::new(file, reference.path.join("/")).target(reason))?;
-        }
+    }
+}
+
+/// From how many objects on several threads look for references.
+const WORTH_THREADS: usize = 256;
+
+fn follow_in(
+    resource: &mut Resource,
+    table: &ReferenceTable,
+    renamed: &HashSet<String>,
+    index: &Index<'_>,
+    file: &str,
+) -> Result<(), Error> {
+    let is_meant = |field: &&Reference| field.kind.is_empty() || renamed.contains(&field.kind);
+    let references: Vec<&Reference> = table.of(resource.original_id()).filter(is_meant).collect();
+    if references.is_empty() {
+        return Ok(());
+    }
+    let referrer = Referrer::new(resource);
+    for reference in references {
+        let result = fields::visit(&mut resource.node, &reference.path, None, &mut |node| {
+            index.follow(node, reference, &referrer)
+        });
+        result.map_err(|reason| Origin::new(file, reference.path.join("/")).target(reason))?;
     }
     Ok(())
 }
 
 /// What is known of an object that has references, while the object itself is being changed.
 struct Referrer {
-    group: String,
     /// `None` for an object outside of namespaces, which may refer into each of them.
     namespace: Option<String>,
     affixes: Affixes,
@@ -66,16 +93,11 @@ struct Referrer {
 impl Referrer {
     fn new(resource: &Resource) -> Self {
         let id = resource.id();
-        let role = resource.value.get("roleRef").map(|role| {
-            let text = |field: &str| role.get(field).and_then(Value::as_str).unwrap_or_default().to_owned();
-            (text("apiGroup"), text("kind"))
+        let role = resource.node.get("roleRef").and_then(|role| {
+            let text = |field: &str| role.get(field).and_then(Node::text).map(str::to_owned);
+            text("apiGroup").zip(text("kind"))
         });
-        Self {
-            group: id.group.to_owned(),
-            namespace: id.effective_namespace().map(str::to_owned),
-            affixes: resource.affixes.clone(),
-            role,
-        }
+        Self { namespace: id.effective_namespace().map(str::to_owned), affixes: resource.affixes.clone(), role }
     }
 }
 
@@ -83,117 +105,152 @@ impl Referrer {
 struct Candidate {
     group: String,
     version: String,
-    /// Kinds, names and namespaces that it had, and the present ones last.
-    ids: Vec<(String, String, Option<String>)>,
+    /// Kinds, names and namespaces that it had before.
+    previous: Vec<(String, String, Option<String>)>,
+    name: String,
     /// As written.
     namespace: String,
+    effective_namespace: Option<String>,
     affixes: Affixes,
 }
 
 impl Candidate {
     fn new(resource: &Resource) -> Self {
         let id = resource.id();
-        let ids = resource.ids();
+        let previous = resource.previous.iter().map(OwnedId::borrow);
         Self {
             group: id.group.to_owned(),
             version: id.version.to_owned(),
-            ids: ids
+            previous: previous
                 .map(|id| (id.kind.to_owned(), id.name.to_owned(), id.effective_namespace().map(str::to_owned)))
                 .collect(),
+            name: id.name.to_owned(),
             namespace: id.namespace.to_owned(),
+            effective_namespace: id.effective_namespace().map(str::to_owned),
             affixes: resource.affixes.clone(),
         }
     }
+}
 
-    fn name(&self) -> &str {
-        self.ids.last().map_or("", |(_, name, _)| name)
-    }
-
-    fn effective_namespace(&self) -> Option<&str> {
-        self.ids.last().and_then(|(_, _, namespace)| namespace.as_deref())
+impl Candidate {
+    /// Whether the object was called so, was of this kind (any, if it is empty), and is at the place.
+    fn was(&self, name: &str, kind: &str, place: Place<'_>) -> bool {
+        let now = self.effective_namespace.as_deref();
+        let is_called = |(was_kind, was_name, _): &&(String, String, Option<String>)| {
+            was_name == name && (kind.is_empty() || was_kind == kind)
+        };
+        let mut earlier = self.previous.iter().filter(is_called).peekable();
+        match place {
+            Place::Anywhere => earlier.peek().is_some(),
+            Place::Now(namespace) => earlier.peek().is_some() && (now.is_none() || now == Some(namespace)),
+            Place::Ever(namespace) => {
+                let is_now = now == Some(namespace);
+                earlier.any(|(_, _, was)| is_now || was.as_deref() == Some(namespace))
+            }
+        }
     }
 }
 
 /// Where an object must be, to be meant.
-#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Place<'a> {
     Anywhere,
-    /// In this namespace now; `None` is outside of namespaces.
-    Now(Option<&'a str>),
+    /// In this namespace now, or outside of namespaces.
+    Now(&'a str),
     /// In this namespace now or earlier.
-    Ever(Option<&'a str>),
+    Ever(&'a str),
 }
 
-/// The objects of one kind and one present or earlier name in one place.
+/// The objects of one earlier name. Where there are many, they are also kept apart by namespace.
 #[derive(Default)]
 struct Bucket<'a> {
     all: Vec<&'a Candidate>,
-    by_affixes: HashMap<&'a Affixes, Vec<&'a Candidate>>,
+    by_namespace: OnceLock<HashMap<Option<&'a str>, Vec<&'a Candidate>>>,
 }
 
-/// From how many objects of one name on they are looked up by their affixes and not searched.
+/// From how many objects of one name on they are looked up by their namespace and not searched.
 const MANY: usize = 16;
 
-/// The objects by kind, by every name that they have or had, and by place.
+impl<'a> Bucket<'a> {
+    /// The objects among which those at a place are, in their order.
+    fn near(&self, place: Place<'_>) -> Vec<&'a Candidate> {
+        if self.all.len() < MANY {
+            return self.all.clone();
+        }
+        let by_namespace = self.by_namespace.get_or_init(|| {
+            let mut map: HashMap<Option<&'a str>, Vec<&'a Candidate>> = HashMap::new();
+            for candidate in &self.all {
+                let earlier = candidate.previous.iter().map(|(_, _, namespace)| namespace.as_deref());
+                for namespace in earlier.chain([candidate.effective_namespace.as_deref()]) {
+                    let list = map.entry(namespace).or_default();
+                    if list.last().is_none_or(|last| !std::ptr::eq(*last, *candidate)) {
+                        list.push(candidate);
+                    }
+                }
+            }
+            map
+        });
+        let of = |namespace| by_namespace.get(&namespace).into_iter().flatten().copied();
+        match place {
+            Place::Anywhere => self.all.clone(),
+            Place::Now(namespace) => of(None).chain(of(Some(namespace))).collect(),
+            Place::Ever(namespace) => of(Some(namespace)).collect(),
+        }
+    }
+}
+
+/// The objects by every name that they had.
 struct Index<'a> {
-    buckets: HashMap<(&'a str, &'a str, Place<'a>), Bucket<'a>>,
+    buckets: HashMap<&'a str, Bucket<'a>>,
 }
 
 impl<'a> Index<'a> {
     fn new(all: &'a [Candidate]) -> Self {
         let mut buckets: HashMap<_, Bucket<'a>> = HashMap::with_capacity(all.len());
         for candidate in all {
-            let now = Place::Now(candidate.effective_namespace());
-            for (kind, name, namespace) in &candidate.ids {
-                for place in [Place::Anywhere, now, Place::Ever(namespace.as_deref())] {
-                    let bucket = buckets.entry((kind.as_str(), name.as_str(), place)).or_default();
-                    // An object comes with all of its names at once, so it can only be the last one.
-                    if bucket.all.last().is_none_or(|last| !std::ptr::eq(*last, candidate)) {
-                        bucket.all.push(candidate);
-                        bucket.by_affixes.entry(&candidate.affixes).or_default().push(candidate);
-                    }
+            for (_, name, _) in &candidate.previous {
+                let bucket = buckets.entry(name.as_str()).or_default();
+                // An object comes with all of its names at once, so it can only be the last one.
+                if bucket.all.last().is_none_or(|last| !std::ptr::eq(*last, candidate)) {
+                    bucket.all.push(candidate);
                 }
             }
         }
         Self { buckets }
     }
 
-    fn follow(&self, value: &mut Value, reference: &Reference, referrer: &Referrer) -> Result<(), String> {
-        match value {
-            Value::String(name) => {
-                let places = match &referrer.namespace {
-                    Some(namespace) => vec![Place::Now(None), Place::Now(Some(namespace))],
-                    None => vec![Place::Anywhere],
-                };
-                if let Some(found) = self.find(name, reference, referrer, &places)? {
-                    found.name().clone_into(name);
+    fn follow(&self, node: &mut Node, reference: &Reference, referrer: &Referrer) -> Result<(), String> {
+        match node {
+            Node::Scalar(_) => {
+                let Some(name) = node.text() else { return Ok(()) };
+                let place = referrer.namespace.as_deref().map_or(Place::Anywhere, Place::Now);
+                if let Some(found) = self.find(name, reference, referrer, place)?
+                    && found.name != name
+                {
+                    node.set_text(&found.name);
                 }
                 Ok(())
             }
-            Value::Object(map) => self.follow_map(map, reference, referrer),
-            Value::Array(list) => list.iter_mut().try_for_each(|value| self.follow(value, reference, referrer)),
-            _ => Ok(()),
+            Node::Mapping(mapping) => self.follow_map(mapping, reference, referrer),
+            Node::Sequence(items) => items.iter_mut().try_for_each(|item| self.follow(item, reference, referrer)),
         }
     }
 
     /// A reference that is a map says the namespace itself. Kustomize does not look at a `kind` in it: a User in a
     /// role binding follows the service account of the same name.
-    fn follow_map(
-        &self,
-        map: &mut Map<String, Value>,
-        reference: &Reference,
-        referrer: &Referrer,
-    ) -> Result<(), String> {
-        let text = |field: &str| map.get(field).and_then(Value::as_str);
+    fn follow_map(&self, mapping: &mut Mapping, reference: &Reference, referrer: &Referrer) -> Result<(), String> {
+        let text = |field: &str| mapping.get(field).and_then(Node::text);
         let Some(name) = text("name") else {
-            return Ok(());
+            return Err("there is a map without a `name` where a name is expected".to_owned());
         };
-        let place = text("namespace").map_or(Place::Anywhere, |namespace| Place::Ever(Some(namespace)));
-        if let Some(found) = self.find(name, reference, referrer, &[place])? {
-            if !found.namespace.is_empty() {
-                map.insert("namespace".to_owned(), found.namespace.as_str().into());
+        let place = text("namespace").map_or(Place::Anywhere, Place::Ever);
+        if let Some(found) = self.find(name, reference, referrer, place)? {
+            if let Some(node) = mapping.get_mut("name") {
+                node.set_text(&found.name);
             }
-            map.insert("name".to_owned(), found.name().into());
+            if !found.namespace.is_empty() {
+                mapping.entry("namespace", Node::null).set_text(&found.namespace);
+            }
         }
         Ok(())
     }
@@ -204,30 +261,33 @@ impl<'a> Index<'a> {
         name: &str,
         reference: &Reference,
         referrer: &Referrer,
-        places: &[Place<'_>],
+        place: Place<'_>,
     ) -> Result<Option<&Candidate>, String> {
-        let (group, version, kind) = reference.target;
-        if reference.path.first().is_some_and(|first| first == "roleRef")
-            && referrer.role.as_ref().is_none_or(|(role_group, role_kind)| role_group != group || role_kind != kind)
+        let Reference { group, version, kind, .. } = reference;
+        if reference.path.ends_with(&["roleRef".to_owned(), "name".to_owned()])
+            && referrer.role.as_ref().is_some_and(|(role_group, role_kind)| role_group != group || role_kind != kind)
         {
             return Ok(None);
         }
-        let buckets: Vec<&Bucket<'_>> =
-            places.iter().filter_map(|place| self.buckets.get(&(kind, name, *place))).collect();
-        let fits = |candidate: &&&Candidate| {
-            (group.is_empty() || candidate.group == group) && (version.is_empty() || candidate.version == version)
-        };
-        if buckets.iter().map(|bucket| bucket.all.len()).sum::<usize>() < MANY {
-            let found: Vec<&&Candidate> = buckets.iter().flat_map(|bucket| &bucket.all).filter(fits).collect();
-            if found.len() <= 1 {
-                return Ok(found.first().map(|found| **found));
-            }
+        let Some(bucket) = self.buckets.get(name) else { return Ok(None) };
+        let found: Vec<&Candidate> = bucket
+            .near(place)
+            .into_iter()
+            .filter(|candidate| candidate.was(name, kind, place))
+            .filter(|candidate| group.is_empty() || candidate.group == *group)
+            .filter(|candidate| version.is_empty() || candidate.version == *version)
+            .collect();
+        if found.len() <= 1 {
+            return Ok(found.first().copied());
         }
-        let alike = buckets.iter().filter_map(|bucket| bucket.by_affixes.get(&referrer.affixes)).flatten();
-        let alike: Vec<&&Candidate> = alike.filter(fits).collect();
+        let alike: Vec<&Candidate> = found.into_iter().filter(|found| found.affixes == referrer.affixes).collect();
+        let is_map = matches!(place, Place::Anywhere | Place::Ever(_)) && referrer.namespace.is_some();
+        let is_same = |left: &Candidate, right: &Candidate| {
+            left.name == right.name && (!is_map || left.namespace == right.namespace)
+        };
         match alike[..] {
             [] => Ok(None),
-            [first, ref rest @ ..] if rest.iter().all(|other| other.name() == first.name()) => Ok(Some(first)),
+            [first, ref rest @ ..] if rest.iter().all(|other| is_same(first, other)) => Ok(Some(first)),
             _ => Err(format!("the name `{name}` means more than one {kind}")),
         }
     }
@@ -235,30 +295,43 @@ impl<'a> Index<'a> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::config::Config;
     use super::*;
-    use serde_json::json;
+    use serde_json::{Value, json};
+
+    fn followed(mut resources: Vec<Resource>) -> Vec<Value> {
+        follow(&mut resources, &Config::built_in().references(), "k.yaml").unwrap();
+        resources.into_iter().map(|resource| Value::try_from(resource.node).unwrap()).collect()
+    }
 
     #[test]
     fn references_follow_within_the_namespace() {
         let config = |namespace: &str| {
-            let mut resource = Resource::new(
-                json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "c", "namespace": namespace}}),
-            );
-            resource.rename(format!("c-{namespace}"));
+            let metadata = json!({"name": "c", "namespace": namespace});
+            let mut resource =
+                Resource::new(Node::from(json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata})));
+            resource.rename(&format!("c-{namespace}"));
             resource
         };
         let pod = json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "p", "namespace": "b"},
             "spec": {"containers": [{"envFrom": [{"configMapRef": {"name": "c"}}, {"configMapRef": {"name": "x"}}]}]}});
-        let mut resources = [config("a"), config("b"), Resource::new(pod)];
-        finish(&mut resources, "k.yaml").unwrap();
-        let sources = &resources[2].value["spec"]["containers"][0]["envFrom"];
+        let objects = followed(vec![config("a"), config("b"), Resource::new(Node::from(pod))]);
+        let sources = &objects[2]["spec"]["containers"][0]["envFrom"];
         assert_eq!(sources, &json!([{"configMapRef": {"name": "c-b"}}, {"configMapRef": {"name": "x"}}]));
     }
 
     #[test]
     fn nothing_is_looked_for_where_nothing_was_renamed() {
-        let object = json!({"kind": "Pod", "metadata": {"name": "p"}});
-        let mut resources = [Resource::new(object.clone()), Resource::new(object)];
-        finish(&mut resources, "k.yaml").unwrap();
+        let object = || Resource::new(Node::from(json!({"kind": "Pod", "metadata": {"name": "p"}})));
+        assert_eq!(followed(vec![object(), object()]).len(), 2);
+    }
+
+    #[test]
+    fn a_hash_is_part_of_the_name() {
+        let object = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "c"}, "data": {"a": "b"}});
+        let mut resources = [Resource::new(Node::from(object))];
+        resources[0].needs_hash = true;
+        append_hashes(&mut resources, "k.yaml").unwrap();
+        assert_eq!(resources[0].id().name, "c-4h2mbtbbt6");
     }
 }

@@ -1,11 +1,14 @@
 //! `replicas`: how many pods a workload has.
 //!
-//! Owns which kinds have replicas and how one is found by name.
+//! Owns how a workload is found by name. Which kinds have replicas, and where, is a section of the
+//! [configuration](super::config).
 
-use serde_json::{Map, Value};
+use std::sync::Arc;
 
 use super::error::{Error, Origin};
+use super::fields::FieldTable;
 use super::resource::Resource;
+use crate::yaml::{Node, Scalar, Tag};
 
 /// One entry of `replicas`.
 #[derive(Debug)]
@@ -13,54 +16,55 @@ pub(super) struct SetReplicas {
     pub(super) origin: Origin,
     pub(super) name: String,
     pub(super) count: i64,
+    pub(super) places: Arc<FieldTable>,
 }
 
 impl SetReplicas {
     /// Sets the count on every workload that has or had the name. There must be one.
     pub(super) fn apply(&self, resources: &mut [Resource]) -> Result<(), Error> {
         let mut is_found = false;
-        for resource in resources.iter_mut().filter(|resource| self.matches(resource)) {
-            is_found = true;
-            let Some(object) = resource.value.as_object_mut() else { continue };
-            let spec = object.entry("spec").or_insert(Value::Null);
-            if spec.is_null() {
-                *spec = Value::Object(Map::new());
+        let count = Node::Scalar(Scalar::tagged(self.count.to_string(), Tag::Int));
+        for resource in resources.iter_mut() {
+            if !resource.ids().any(|id| id.name == self.name) {
+                continue;
             }
-            if let Some(spec) = spec.as_object_mut() {
-                spec.insert("replicas".to_owned(), self.count.into());
+            for place in self.places.of(&resource.id()) {
+                is_found = true;
+                let result = place.visit(&mut resource.node, &count, &mut |node| match node {
+                    Node::Scalar(_) => {
+                        node.set_text(&self.count.to_string());
+                        Ok(())
+                    }
+                    _ => Err("there is no single value at the place of the replicas".to_owned()),
+                });
+                result.map_err(|reason| self.origin.patch(resource.id(), reason))?;
             }
         }
         if is_found {
             return Ok(());
         }
-        let name = &self.name;
-        Err(self
-            .origin
-            .target(format!("there is no Deployment, ReplicaSet, ReplicationController or StatefulSet named `{name}`")))
-    }
-
-    fn matches(&self, resource: &Resource) -> bool {
-        resource.ids().any(|id| {
-            id.name == self.name
-                && matches!(id.kind, "Deployment" | "ReplicaSet" | "ReplicationController" | "StatefulSet")
-        })
+        Err(self.origin.target(format!("there is no workload named `{}`", self.name)))
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::config::Config;
     use super::*;
     use serde_json::json;
 
     #[test]
     fn only_workloads_with_replicas_count() {
-        let object =
-            |kind: &str| Resource::new(json!({"apiVersion": "apps/v1", "kind": kind, "metadata": {"name": "web"}}));
-        let setting = SetReplicas { origin: Origin::new("k.yaml", "replicas[0]"), name: "web".into(), count: 3 };
+        let object = |kind: &str| {
+            Resource::new(Node::from(json!({"apiVersion": "apps/v1", "kind": kind, "metadata": {"name": "web"}})))
+        };
+        let origin = Origin::new("k.yaml", "replicas[0]");
+        let places = Config::built_in().replicas.table();
+        let setting = SetReplicas { origin, name: "web".into(), count: 3, places };
         let mut resources = [object("Service"), object("Deployment")];
         setting.apply(&mut resources).unwrap();
-        assert_eq!(resources[0].value.get("spec"), None);
-        assert_eq!(resources[1].value["spec"]["replicas"], 3);
+        assert_eq!(resources[0].node.get("spec"), None);
+        assert_eq!(resources[1].node.get("spec"), Some(&Node::from(json!({"replicas": 3}))));
         let error = setting.apply(&mut resources[..1]).unwrap_err();
         assert!(matches!(error, Error::Target { .. }), "{error}");
     }

@@ -5,9 +5,9 @@
 
 use std::fmt;
 
-use serde_json::{Map, Value};
-
+use super::provenance::Provenance;
 use super::scope;
+use crate::yaml::{Node, Scalar, Style, Tag};
 
 /// The namespace of an object that names none.
 const DEFAULT_NAMESPACE: &str = "default";
@@ -21,28 +21,39 @@ pub(super) struct Id<'a> {
     pub(super) name: &'a str,
     /// As written; empty if there is none.
     pub(super) namespace: &'a str,
+    /// Whether the kind lives in namespaces, where a description that the build brought says so.
+    pub(super) is_namespaced: Option<bool>,
 }
 
 impl<'a> Id<'a> {
-    pub(super) fn of(value: &'a Value) -> Self {
-        let text = |value: Option<&'a Value>| value.and_then(Value::as_str).unwrap_or_default();
-        let metadata = value.get("metadata");
-        let (group, version) = split_api_version(text(value.get("apiVersion")));
+    pub(super) fn of(node: &'a Node) -> Self {
+        let text = |value: Option<&'a Node>| value.and_then(Node::text).unwrap_or_default();
+        let metadata = node.get("metadata");
+        let (group, version) = split_api_version(text(node.get("apiVersion")));
         Self {
             group,
             version,
-            kind: text(value.get("kind")),
+            kind: text(node.get("kind")),
             name: text(metadata.and_then(|metadata| metadata.get("name"))),
             namespace: text(metadata.and_then(|metadata| metadata.get("namespace"))),
+            is_namespaced: None,
         }
     }
 
     /// The namespace that the object ends up in, or `None` for one that lives outside of all namespaces.
     pub(super) fn effective_namespace(&self) -> Option<&'a str> {
         match self.namespace {
-            _ if scope::is_cluster_wide(self.group, self.version, self.kind) => None,
+            _ if self.is_cluster_wide() => None,
             "" => Some(DEFAULT_NAMESPACE),
             namespace => Some(namespace),
+        }
+    }
+
+    /// Whether objects of this kind certainly have no namespace.
+    pub(super) fn is_cluster_wide(&self) -> bool {
+        match self.is_namespaced {
+            Some(is_namespaced) => !is_namespaced,
+            None => scope::is_cluster_wide(self.group, self.version, self.kind),
         }
     }
 
@@ -67,6 +78,7 @@ impl<'a> Id<'a> {
             kind: self.kind.into(),
             name: self.name.into(),
             namespace: self.namespace.into(),
+            is_namespaced: self.is_namespaced,
         }
     }
 }
@@ -93,6 +105,7 @@ pub(super) struct OwnedId {
     kind: Box<str>,
     name: Box<str>,
     namespace: Box<str>,
+    is_namespaced: Option<bool>,
 }
 
 impl OwnedId {
@@ -103,6 +116,7 @@ impl OwnedId {
             kind: &self.kind,
             name: &self.name,
             namespace: &self.namespace,
+            is_namespaced: self.is_namespaced,
         }
     }
 }
@@ -115,13 +129,25 @@ pub(super) fn split_api_version(api_version: &str) -> (&str, &str) {
 /// An object with its history.
 #[derive(Clone, Debug)]
 pub(super) struct Resource {
-    pub(super) value: Value,
+    pub(super) node: Node,
     /// Earlier identities, oldest first. Empty for the many objects that no step renames, so that they cost nothing.
     pub(super) previous: Vec<OwnedId>,
     /// Whether a hash of the content is to be appended to the name at the end.
     pub(super) needs_hash: bool,
     /// What was put before and after the name. It tells apart two objects that were copied from one.
     pub(super) affixes: Affixes,
+    /// Whether its kind lives in namespaces, where a description that the build brought says so.
+    pub(super) is_namespaced: Option<bool>,
+    /// What only few builds ask for.
+    pub(super) notes: Option<Box<Notes>>,
+}
+
+/// Where an object comes from and what was done to it, and which variables stand for a field of it.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Notes {
+    pub(super) origin: Option<Provenance>,
+    pub(super) transformations: Vec<Provenance>,
+    pub(super) variables: Vec<String>,
 }
 
 /// The prefixes and suffixes that an object's name was given, outermost last.
@@ -132,12 +158,50 @@ pub(super) struct Affixes {
 }
 
 impl Resource {
-    pub(super) fn new(value: Value) -> Self {
-        Self { value, previous: Vec::new(), needs_hash: false, affixes: Affixes::default() }
+    pub(super) fn new(node: Node) -> Self {
+        Self {
+            node,
+            previous: Vec::new(),
+            needs_hash: false,
+            affixes: Affixes::default(),
+            is_namespaced: None,
+            notes: None,
+        }
+    }
+
+    /// Notes where the object comes from.
+    pub(super) fn note_origin(&mut self, origin: Provenance) {
+        self.notes_mut().origin = Some(origin);
+    }
+
+    /// Notes what was done to the object. What has no origin comes from there. Kustomize does so in an annotation, and
+    /// writes all of them anew with it.
+    pub(super) fn note_transformations(&mut self, made_by: &[Provenance]) {
+        for made_by in made_by {
+            let notes = self.notes_mut();
+            match notes.origin {
+                Some(_) => notes.transformations.push(made_by.clone()),
+                None => notes.origin = Some(made_by.clone()),
+            }
+        }
+        tidy_annotations(&mut self.node);
+    }
+
+    /// Forgets where the object comes from and what was done to it, as the annotations that said so are gone.
+    pub(super) fn forget_provenance(&mut self) {
+        if let Some(notes) = &mut self.notes {
+            notes.origin = None;
+            notes.transformations.clear();
+        }
+    }
+
+    /// What is noted of the object.
+    pub(super) fn notes_mut(&mut self) -> &mut Notes {
+        self.notes.get_or_insert_default()
     }
 
     pub(super) fn id(&self) -> Id<'_> {
-        Id::of(&self.value)
+        Id { is_namespaced: self.is_namespaced, ..Id::of(&self.node) }
     }
 
     /// The identity with which the object came in.
@@ -157,83 +221,94 @@ impl Resource {
     }
 
     /// Sets the name, and remembers the old one.
-    pub(super) fn rename(&mut self, name: String) {
+    pub(super) fn rename(&mut self, name: &str) {
         self.remember_id();
-        set_metadata(&mut self.value, "name", name);
+        let mut new =
+            self.node.get("metadata").and_then(|metadata| metadata.get("name")).cloned().unwrap_or_else(Node::null);
+        new.set_text(name);
+        set_metadata(&mut self.node, "name", new);
     }
 }
 
-/// Sets a text under `metadata`, which is made where it is missing.
-pub(super) fn set_metadata(value: &mut Value, key: &str, text: String) {
-    if let Some(object) = value.as_object_mut() {
-        let metadata = object.entry("metadata").or_insert_with(|| Value::Object(Map::new()));
+/// Sets a value under `metadata`, which is made where it is missing.
+pub(super) fn set_metadata(node: &mut Node, key: &str, value: Node) {
+    if let Some(object) = node.as_mapping_mut() {
+        let metadata = object.entry("metadata", Node::mapping);
         if metadata.is_null() {
-            *metadata = Value::Object(Map::new());
+            *metadata = Node::mapping();
         }
-        if let Some(metadata) = metadata.as_object_mut() {
-            metadata.insert(key.to_owned(), Value::String(text));
+        if let Some(metadata) = metadata.as_mapping_mut() {
+            metadata.insert(key, value);
         }
     }
 }
 
 /// Leaves annotations the way kustomize does, which reads and writes those of every object as texts: none are left where
 /// there was an empty map, and a number is quoted.
-pub(super) fn tidy_annotations(value: &mut Value) {
-    let Some(metadata) = value.get_mut("metadata").and_then(Value::as_object_mut) else {
+pub(super) fn tidy_annotations(node: &mut Node) {
+    let Some(metadata) = node.get_mut("metadata").and_then(Node::as_mapping_mut) else {
         return;
     };
     match metadata.get_mut("annotations") {
-        Some(Value::Object(pairs)) if !pairs.is_empty() => pairs.values_mut().for_each(write_out),
-        Some(Value::Object(_) | Value::Null) => {
-            metadata.shift_remove("annotations");
+        Some(Node::Mapping(pairs)) if !pairs.is_empty() => pairs.values_mut().for_each(write_out),
+        Some(annotations) if annotations.is_null() || matches!(annotations, Node::Mapping(_)) => {
+            metadata.remove("annotations");
         }
         _ => {}
     }
 }
 
+/// Whether an object is for the tools that read it alone, and not for the cluster.
+pub(super) fn is_local(node: &Node) -> bool {
+    let annotations = node.get("metadata").and_then(|metadata| metadata.get("annotations"));
+    let mark = annotations.and_then(|annotations| annotations.get("config.kubernetes.io/local-config"));
+    mark.is_some_and(|mark| mark.text() != Some("false"))
+}
+
 /// Makes a text of a scalar. What is no scalar becomes an empty one.
-pub(super) fn write_out(value: &mut Value) {
-    let text = match &*value {
-        Value::String(_) => return,
-        Value::Array(_) | Value::Object(_) => String::new(),
-        scalar => scalar.to_string(),
+pub(super) fn write_out(node: &mut Node) {
+    let text = match &*node {
+        Node::Scalar(scalar) if scalar.tag() == Tag::Str && scalar.style() == Style::Plain => return,
+        Node::Scalar(scalar) => Scalar::string(scalar.text()),
+        _ => Scalar::string(""),
     };
-    *value = Value::String(text);
+    *node = Node::Scalar(text);
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     #[test]
     fn a_missing_namespace_is_the_default_one_but_not_for_cluster_wide_kinds() {
-        let pod = |namespace: &str| json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "a", "namespace": namespace}});
+        let pod = |namespace: &str| {
+            Node::from(json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "a", "namespace": namespace}}))
+        };
         let (default, none) = (pod("default"), pod(""));
         assert!(Id::of(&default).same(&Id::of(&none)));
-        let namespace = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "a"}});
+        let namespace = Node::from(json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "a"}}));
         assert_eq!(Id::of(&namespace).effective_namespace(), None);
     }
 
     #[test]
     fn annotations_are_texts_or_nothing() {
         let tidied = |annotations: Value| {
-            let mut object = json!({"metadata": {"annotations": annotations}});
+            let mut object = Node::from(json!({"metadata": {"annotations": annotations}}));
             tidy_annotations(&mut object);
-            object["metadata"].clone()
+            object.get("metadata").unwrap().clone()
         };
-        assert_eq!(
-            tidied(json!({"a": 1, "b": true, "c": "x"}))["annotations"],
-            json!({"a": "1", "b": "true", "c": "x"})
-        );
-        assert_eq!((tidied(json!({})), tidied(json!(null))), (json!({}), json!({})));
+        let texts = json!({"annotations": {"a": "1.0", "b": "true", "c": "x"}});
+        assert_eq!(tidied(json!({"a": 1.0, "b": true, "c": "x"})), Node::from(texts));
+        assert_eq!((tidied(json!({})), tidied(json!(null))), (Node::mapping(), Node::mapping()));
     }
 
     #[test]
     fn a_renamed_object_is_found_by_all_its_names() {
-        let mut resource = Resource::new(json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "a"}}));
-        resource.rename("b".into());
-        resource.rename("c".into());
+        let mut resource =
+            Resource::new(Node::from(json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "a"}})));
+        resource.rename("b");
+        resource.rename("c");
         assert_eq!(resource.ids().map(|id| id.name).collect::<Vec<_>>(), ["a", "b", "c"]);
         assert_eq!(resource.original_id().to_string(), "Pod a (v1)");
     }

@@ -5,62 +5,103 @@
 //! resource. The contents are those of the description that kustomize carries (Kubernetes 1.21), not of a newer one:
 //! `extensions/v1beta1` workloads or `autoscaling/v2` are custom resources to it.
 
+use std::borrow::Cow;
+
+use super::openapi::Schema;
 use super::resource::Id;
 
-/// How the value at one place is merged.
-#[derive(Debug)]
-pub(super) enum Rule {
+/// The name of a field by which the elements of a list are known.
+pub(super) type Key = Cow<'static, str>;
+
+/// How the value at one place is merged: an entry of the built-in description, or of one that a kustomization brings.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Rule<'s> {
+    BuiltIn(&'static Entry),
+    Custom(&'s Schema, usize),
+}
+
+/// What a rule says.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Shape<'s> {
     /// No list below is merged.
     Plain,
     /// A map, some fields of which have rules of their own.
-    Map(&'static [(&'static str, &'static Rule)]),
+    Map,
     /// A list of maps in which an element is known by its keys. Where elements have only the first key, it suffices.
-    Keyed(&'static [&'static str], &'static Rule),
-    /// A list of scalars in which each stands once.
+    Keyed(&'s [Key], Rule<'s>),
+    /// A list that is merged, and of which no key is known: it can only be one of scalars, in which each stands once.
     Set,
 }
 
-impl Rule {
+impl<'s> Rule<'s> {
+    /// The rule where nothing is known.
+    pub(super) const PLAIN: Self = Self::BuiltIn(&PLAIN);
+
     /// The rule for a field of a map.
-    pub(super) fn field(&self, name: &str) -> &'static Rule {
+    pub(super) fn field(self, name: &str) -> Self {
         match self {
-            Self::Map(fields) => fields.iter().find(|(field, _)| *field == name).map_or(&PLAIN, |(_, rule)| rule),
-            _ => &PLAIN,
+            Self::BuiltIn(Entry::Map(fields)) => {
+                Self::BuiltIn(fields.iter().find(|(field, _)| *field == name).map_or(&PLAIN, |(_, rule)| rule))
+            }
+            Self::BuiltIn(_) => Self::PLAIN,
+            Self::Custom(schema, entry) => {
+                schema.field(entry, name).map_or(Self::PLAIN, |entry| Self::Custom(schema, entry))
+            }
+        }
+    }
+
+    /// What it says.
+    pub(super) fn shape(self) -> Shape<'s> {
+        match self {
+            Self::BuiltIn(Entry::Plain) => Shape::Plain,
+            Self::BuiltIn(Entry::Map(_)) => Shape::Map,
+            Self::BuiltIn(Entry::Keyed(keys, element)) => Shape::Keyed(keys, Self::BuiltIn(element)),
+            Self::BuiltIn(Entry::Set) => Shape::Set,
+            Self::Custom(schema, entry) => schema.shape(entry),
         }
     }
 }
 
-static PLAIN: Rule = Rule::Plain;
-static BY_NAME: Rule = Rule::Keyed(&["name"], &PLAIN);
-static BY_TYPE: Rule = Rule::Keyed(&["type"], &PLAIN);
-static BY_IP: Rule = Rule::Keyed(&["ip"], &PLAIN);
-static BY_UID: Rule = Rule::Keyed(&["uid"], &PLAIN);
-static BY_MOUNT_PATH: Rule = Rule::Keyed(&["mountPath"], &PLAIN);
-static BY_DEVICE_PATH: Rule = Rule::Keyed(&["devicePath"], &PLAIN);
-static CONTAINER_PORTS: Rule = Rule::Keyed(&["containerPort", "protocol"], &PLAIN);
-static SERVICE_PORTS: Rule = Rule::Keyed(&["port", "protocol"], &PLAIN);
-static SPREAD: Rule = Rule::Keyed(&["topologyKey", "whenUnsatisfiable"], &PLAIN);
-static SET: Rule = Rule::Set;
+/// An entry of the built-in description.
+#[derive(Debug)]
+pub(super) enum Entry {
+    Plain,
+    Map(&'static [(&'static str, &'static Entry)]),
+    Keyed(&'static [Key], &'static Entry),
+    Set,
+}
 
-static METADATA: Rule = Rule::Map(&[("finalizers", &SET), ("ownerReferences", &BY_UID)]);
-static CONDITIONS: Rule = Rule::Map(&[("conditions", &BY_TYPE)]);
+static PLAIN: Entry = Entry::Plain;
+static BY_NAME: Entry = Entry::Keyed(&[Cow::Borrowed("name")], &PLAIN);
+static BY_TYPE: Entry = Entry::Keyed(&[Cow::Borrowed("type")], &PLAIN);
+static BY_IP: Entry = Entry::Keyed(&[Cow::Borrowed("ip")], &PLAIN);
+static BY_UID: Entry = Entry::Keyed(&[Cow::Borrowed("uid")], &PLAIN);
+static BY_MOUNT_PATH: Entry = Entry::Keyed(&[Cow::Borrowed("mountPath")], &PLAIN);
+static BY_DEVICE_PATH: Entry = Entry::Keyed(&[Cow::Borrowed("devicePath")], &PLAIN);
+static CONTAINER_PORTS: Entry = Entry::Keyed(&[Cow::Borrowed("containerPort"), Cow::Borrowed("protocol")], &PLAIN);
+static SERVICE_PORTS: Entry = Entry::Keyed(&[Cow::Borrowed("port"), Cow::Borrowed("protocol")], &PLAIN);
+static SPREAD: Entry = Entry::Keyed(&[Cow::Borrowed("topologyKey"), Cow::Borrowed("whenUnsatisfiable")], &PLAIN);
+static SET: Entry = Entry::Set;
 
-static CONTAINER: Rule = Rule::Map(&[
+static METADATA: Entry = Entry::Map(&[("finalizers", &SET), ("ownerReferences", &BY_UID)]);
+static CONDITIONS: Entry = Entry::Map(&[("conditions", &BY_TYPE)]);
+
+static CONTAINER: Entry = Entry::Map(&[
     ("env", &BY_NAME),
     ("ports", &CONTAINER_PORTS),
     ("volumeDevices", &BY_DEVICE_PATH),
     ("volumeMounts", &BY_MOUNT_PATH),
 ]);
 /// Ephemeral containers may not have ports, and their description gives none a key.
-static EPHEMERAL_CONTAINER: Rule =
-    Rule::Map(&[("env", &BY_NAME), ("volumeDevices", &BY_DEVICE_PATH), ("volumeMounts", &BY_MOUNT_PATH)]);
-static VOLUME: Rule = Rule::Map(&[("ephemeral", &EPHEMERAL_VOLUME)]);
-static EPHEMERAL_VOLUME: Rule = Rule::Map(&[("volumeClaimTemplate", &CLAIM_TEMPLATE)]);
-static CLAIM_TEMPLATE: Rule = Rule::Map(&[("metadata", &METADATA)]);
-static CONTAINERS: Rule = Rule::Keyed(&["name"], &CONTAINER);
-static EPHEMERAL_CONTAINERS: Rule = Rule::Keyed(&["name"], &EPHEMERAL_CONTAINER);
-static VOLUMES: Rule = Rule::Keyed(&["name"], &VOLUME);
-static POD_SPEC: Rule = Rule::Map(&[
+static EPHEMERAL_CONTAINER: Entry =
+    Entry::Map(&[("env", &BY_NAME), ("volumeDevices", &BY_DEVICE_PATH), ("volumeMounts", &BY_MOUNT_PATH)]);
+static VOLUME: Entry = Entry::Map(&[("ephemeral", &EPHEMERAL_VOLUME)]);
+static EPHEMERAL_VOLUME: Entry = Entry::Map(&[("volumeClaimTemplate", &CLAIM_TEMPLATE)]);
+static CLAIM_TEMPLATE: Entry = Entry::Map(&[("metadata", &METADATA)]);
+static CONTAINERS: Entry = Entry::Keyed(&[Cow::Borrowed("name")], &CONTAINER);
+static EPHEMERAL_CONTAINERS: Entry = Entry::Keyed(&[Cow::Borrowed("name")], &EPHEMERAL_CONTAINER);
+static VOLUMES: Entry = Entry::Keyed(&[Cow::Borrowed("name")], &VOLUME);
+static POD_SPEC: Entry = Entry::Map(&[
     ("containers", &CONTAINERS),
     ("initContainers", &CONTAINERS),
     ("ephemeralContainers", &EPHEMERAL_CONTAINERS),
@@ -69,31 +110,38 @@ static POD_SPEC: Rule = Rule::Map(&[
     ("topologySpreadConstraints", &SPREAD),
     ("volumes", &VOLUMES),
 ]);
-static POD_TEMPLATE: Rule = Rule::Map(&[("metadata", &METADATA), ("spec", &POD_SPEC)]);
-static WORKLOAD_SPEC: Rule = Rule::Map(&[("template", &POD_TEMPLATE)]);
-static JOB_TEMPLATE: Rule = Rule::Map(&[("metadata", &METADATA), ("spec", &WORKLOAD_SPEC)]);
-static CRON_JOB_SPEC: Rule = Rule::Map(&[("jobTemplate", &JOB_TEMPLATE)]);
-static SERVICE_SPEC: Rule = Rule::Map(&[("ports", &SERVICE_PORTS)]);
-static POD_STATUS: Rule = Rule::Map(&[("conditions", &BY_TYPE), ("podIPs", &BY_IP)]);
-static NODE_SPEC: Rule = Rule::Map(&[("podCIDRs", &SET)]);
-static NODE_STATUS: Rule = Rule::Map(&[("addresses", &BY_TYPE), ("conditions", &BY_TYPE)]);
-static CSI_NODE_SPEC: Rule = Rule::Map(&[("drivers", &BY_NAME)]);
+static POD_TEMPLATE: Entry = Entry::Map(&[("metadata", &METADATA), ("spec", &POD_SPEC)]);
+static WORKLOAD_SPEC: Entry = Entry::Map(&[("template", &POD_TEMPLATE)]);
+static JOB_TEMPLATE: Entry = Entry::Map(&[("metadata", &METADATA), ("spec", &WORKLOAD_SPEC)]);
+static CRON_JOB_SPEC: Entry = Entry::Map(&[("jobTemplate", &JOB_TEMPLATE)]);
+static SERVICE_SPEC: Entry = Entry::Map(&[("ports", &SERVICE_PORTS)]);
+static POD_STATUS: Entry = Entry::Map(&[("conditions", &BY_TYPE), ("podIPs", &BY_IP)]);
+static NODE_SPEC: Entry = Entry::Map(&[("podCIDRs", &SET)]);
+static NODE_STATUS: Entry = Entry::Map(&[("addresses", &BY_TYPE), ("conditions", &BY_TYPE)]);
+static CSI_NODE_SPEC: Entry = Entry::Map(&[("drivers", &BY_NAME)]);
 
-static WORKLOAD: Rule = Rule::Map(&[("metadata", &METADATA), ("spec", &WORKLOAD_SPEC), ("status", &CONDITIONS)]);
-static CRON_JOB: Rule = Rule::Map(&[("metadata", &METADATA), ("spec", &CRON_JOB_SPEC)]);
-static POD: Rule = Rule::Map(&[("metadata", &METADATA), ("spec", &POD_SPEC), ("status", &POD_STATUS)]);
-static POD_TEMPLATE_OBJECT: Rule = Rule::Map(&[("metadata", &METADATA), ("template", &POD_TEMPLATE)]);
-static SERVICE: Rule = Rule::Map(&[("metadata", &METADATA), ("spec", &SERVICE_SPEC), ("status", &CONDITIONS)]);
-static SERVICE_ACCOUNT: Rule = Rule::Map(&[("metadata", &METADATA), ("secrets", &BY_NAME)]);
-static WEBHOOKS: Rule = Rule::Map(&[("metadata", &METADATA), ("webhooks", &BY_NAME)]);
-static NODE: Rule = Rule::Map(&[("metadata", &METADATA), ("spec", &NODE_SPEC), ("status", &NODE_STATUS)]);
-static CSI_NODE: Rule = Rule::Map(&[("metadata", &METADATA), ("spec", &CSI_NODE_SPEC)]);
-static COMPONENT_STATUS: Rule = Rule::Map(&[("metadata", &METADATA), ("conditions", &BY_TYPE)]);
-static WITH_CONDITIONS: Rule = Rule::Map(&[("metadata", &METADATA), ("status", &CONDITIONS)]);
-static BUILT_IN: Rule = Rule::Map(&[("metadata", &METADATA)]);
+static WORKLOAD: Entry = Entry::Map(&[("metadata", &METADATA), ("spec", &WORKLOAD_SPEC), ("status", &CONDITIONS)]);
+static CRON_JOB: Entry = Entry::Map(&[("metadata", &METADATA), ("spec", &CRON_JOB_SPEC)]);
+static POD: Entry = Entry::Map(&[("metadata", &METADATA), ("spec", &POD_SPEC), ("status", &POD_STATUS)]);
+static POD_TEMPLATE_OBJECT: Entry = Entry::Map(&[("metadata", &METADATA), ("template", &POD_TEMPLATE)]);
+static SERVICE: Entry = Entry::Map(&[("metadata", &METADATA), ("spec", &SERVICE_SPEC), ("status", &CONDITIONS)]);
+static SERVICE_ACCOUNT: Entry = Entry::Map(&[("metadata", &METADATA), ("secrets", &BY_NAME)]);
+static WEBHOOKS: Entry = Entry::Map(&[("metadata", &METADATA), ("webhooks", &BY_NAME)]);
+static NODE: Entry = Entry::Map(&[("metadata", &METADATA), ("spec", &NODE_SPEC), ("status", &NODE_STATUS)]);
+static CSI_NODE: Entry = Entry::Map(&[("metadata", &METADATA), ("spec", &CSI_NODE_SPEC)]);
+static COMPONENT_STATUS: Entry = Entry::Map(&[("metadata", &METADATA), ("conditions", &BY_TYPE)]);
+static WITH_CONDITIONS: Entry = Entry::Map(&[("metadata", &METADATA), ("status", &CONDITIONS)]);
+static BUILT_IN: Entry = Entry::Map(&[("metadata", &METADATA)]);
 
 /// The rule for a whole object.
-pub(super) fn rule_of(id: &Id<'_>) -> &'static Rule {
+pub(super) fn rule_of<'s>(id: &Id<'_>, schema: Option<&'s Schema>) -> Rule<'s> {
+    match schema {
+        Some(schema) => schema.of(id).map_or(Rule::PLAIN, |entry| Rule::Custom(schema, entry)),
+        None => Rule::BuiltIn(entry_of(id)),
+    }
+}
+
+fn entry_of(id: &Id<'_>) -> &'static Entry {
     match ((id.group, id.version), id.kind) {
         (("apps", "v1"), "DaemonSet" | "Deployment" | "ReplicaSet" | "StatefulSet")
         | (("", "v1"), "ReplicationController")
@@ -152,19 +200,19 @@ fn is_built_in(group: &str, version: &str, kind: &str) -> bool {
 mod tests {
     use super::*;
 
-    fn keys(api_version: &str, kind: &str, path: &str) -> Vec<&'static str> {
-        let object = serde_json::json!({"apiVersion": api_version, "kind": kind});
-        let mut rule = rule_of(&Id::of(&object));
+    fn keys(api_version: &str, kind: &str, path: &str) -> Vec<String> {
+        let object = crate::yaml::Node::from(serde_json::json!({"apiVersion": api_version, "kind": kind}));
+        let mut rule = rule_of(&Id::of(&object), None);
         for name in path.split('/') {
-            if let Rule::Keyed(_, element) = rule {
+            if let Shape::Keyed(_, element) = rule.shape() {
                 rule = element;
             }
             rule = rule.field(name);
         }
-        match rule {
-            Rule::Keyed(keys, _) => keys.to_vec(),
-            Rule::Set => vec!["(set)"],
-            Rule::Plain | Rule::Map(_) => Vec::new(),
+        match rule.shape() {
+            Shape::Keyed(keys, _) => keys.iter().map(ToString::to_string).collect(),
+            Shape::Set => vec!["(set)".to_owned()],
+            Shape::Plain | Shape::Map => Vec::new(),
         }
     }
 

@@ -4,11 +4,11 @@
 //! selectors as `kubectl` reads them. Does not own what is done with the objects.
 
 use regex::Regex;
-use serde_json::Value;
 
 use super::error::{Error, Origin};
-use super::resource::Resource;
+use super::resource::{Id, Resource};
 use super::settings;
+use crate::yaml::Node;
 
 /// A compiled `target`.
 #[derive(Debug)]
@@ -40,26 +40,53 @@ impl Selector {
     /// Name and namespace may be the present ones or those that the object came in with.
     pub(super) fn matches(&self, resource: &Resource) -> bool {
         let id = resource.id();
-        let matches =
-            |pattern: &Option<Pattern>, text: &str| pattern.as_ref().is_none_or(|pattern| pattern.matches(text));
-        if !(matches(&self.kind, id.kind) && matches(&self.group, id.group) && matches(&self.version, id.version)) {
+        if !self.matches_kind(&id) {
             return false;
         }
         if self.name.is_some() || self.namespace.is_some() {
             let original = resource.original_id();
-            let either = |pattern, now: &str, before: &str| matches(pattern, now) || matches(pattern, before);
-            let namespace = |id: &super::resource::Id<'_>| {
-                id.effective_namespace().map_or_else(|| CLUSTER_WIDE.to_owned(), str::to_owned)
-            };
-            if !either(&self.name, id.name, original.name) {
+            let namespace = |id: &Id<'_>| id.effective_namespace().unwrap_or(CLUSTER_WIDE).to_owned();
+            if !(matches(&self.name, id.name) || matches(&self.name, original.name)) {
                 return false;
             }
-            if self.namespace.is_some() && !either(&self.namespace, &namespace(&id), &namespace(&original)) {
+            let is_there =
+                || matches(&self.namespace, &namespace(&id)) || matches(&self.namespace, &namespace(&original));
+            if self.namespace.is_some() && !is_there() {
                 return false;
             }
         }
+        self.matches_pairs(resource)
+    }
+
+    /// The same for the targets of replacements: any identity that the object has or had may be the one that is meant, and
+    /// an object without a namespace is in none.
+    pub(super) fn matches_any_id(&self, resource: &Resource) -> bool {
+        resource.ids().any(|id| self.matches_id(&id)) && self.matches_pairs(resource)
+    }
+
+    /// Whether an object is rejected: by what it is called, or by its labels or annotations. Each suffices.
+    pub(super) fn rejects(&self, resource: &Resource) -> bool {
+        let has_id =
+            [&self.group, &self.version, &self.kind, &self.name, &self.namespace].iter().any(|word| word.is_some());
+        let has_pairs = !(self.labels.0.is_empty() && self.annotations.0.is_empty());
+        (has_id && resource.ids().any(|id| self.matches_id(&id))) || (has_pairs && self.matches_pairs(resource))
+    }
+
+    fn matches_kind(&self, id: &Id<'_>) -> bool {
+        matches(&self.kind, id.kind) && matches(&self.group, id.group) && matches(&self.version, id.version)
+    }
+
+    fn matches_id(&self, id: &Id<'_>) -> bool {
+        self.matches_kind(id) && matches(&self.name, id.name) && matches(&self.namespace, id.namespace)
+    }
+
+    fn matches_pairs(&self, resource: &Resource) -> bool {
         self.labels.match_map(resource, "labels") && self.annotations.match_map(resource, "annotations")
     }
+}
+
+fn matches(pattern: &Option<Pattern>, text: &str) -> bool {
+    pattern.as_ref().is_none_or(|pattern| pattern.matches(text))
 }
 
 /// What kustomize compares with the namespace pattern for an object that has no namespace.
@@ -128,9 +155,9 @@ impl Requirements {
         if self.0.is_empty() {
             return true;
         }
-        let map = resource.value.get("metadata").and_then(|metadata| metadata.get(field));
+        let map = resource.node.get("metadata").and_then(|metadata| metadata.get(field));
         self.0.iter().all(|requirement| {
-            requirement.test.holds(map.and_then(|map| map.get(&requirement.key)).and_then(Value::as_str))
+            requirement.test.holds(map.and_then(|map| map.get(&requirement.key)).and_then(Node::text))
         })
     }
 }
@@ -209,8 +236,8 @@ mod tests {
     use serde_json::json;
 
     fn matches(target: &settings::Target) -> bool {
-        let resource = Resource::new(json!({"apiVersion": "apps/v1", "kind": "Deployment",
-            "metadata": {"name": "web", "labels": {"app": "web", "n": "5"}, "annotations": {"a": "b"}}}));
+        let resource = Resource::new(Node::from(json!({"apiVersion": "apps/v1", "kind": "Deployment",
+            "metadata": {"name": "web", "labels": {"app": "web", "n": "5"}, "annotations": {"a": "b"}}})));
         Selector::new(target, &Origin::new("k.yaml", "patches[0]")).unwrap().matches(&resource)
     }
 

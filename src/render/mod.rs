@@ -35,6 +35,7 @@ use crate::domain::fleet::Delivery;
 use crate::domain::{App, EnvironmentName, FleetSettings, Problem, Problems};
 use crate::files::FileTree;
 use crate::overlay::Overlay;
+use crate::yaml::Node;
 
 pub use self::output::{KUSTOMIZATION_FILE, RECORD_FILE, Record, RenderedFile};
 
@@ -106,13 +107,15 @@ impl Renderer {
         let subject = self.subject(app, environment)?;
         let context = subject.context();
         let printed = self.print(&subject, &context)?;
-        let mut objects: Vec<Value> = printed.into_iter().map(|(_, object)| object).collect();
+        let mut nodes: Vec<Node> = printed.into_iter().map(|(_, object)| Node::from(object)).collect();
         for (folder, overlay) in self.layers(&subject) {
-            objects = stack::apply(overlay, &folder, objects)?;
+            nodes = stack::apply(overlay, &folder, nodes)?;
         }
+        let mut objects = stack::values(nodes)?;
         if let Some(own) = own {
             let fence = Fence::around(&objects, &subject.namespace);
-            objects = stack::apply(own.overlay, own.folder, objects)?;
+            let nodes = objects.into_iter().map(Node::from).collect();
+            objects = stack::values(stack::apply(own.overlay, own.folder, nodes)?)?;
             Problems::check(fence.check(&objects, &format!("overlay `{}`", own.folder)))?;
         }
         if let Err(misfits) = check_types(&objects) {
@@ -225,7 +228,8 @@ impl Renderer {
         let mut objects: Vec<Value> = printed.into_iter().map(|(_, object)| object).collect();
         let own = own.map(|own| (own.folder.to_owned(), own.overlay));
         for (folder, overlay) in self.layers(subject).into_iter().chain(own) {
-            objects = match stack::apply(overlay, &folder, objects) {
+            let nodes = objects.into_iter().map(Node::from).collect();
+            objects = match stack::apply(overlay, &folder, nodes).and_then(stack::values) {
                 Ok(objects) => objects,
                 Err(problem) => return problem.into(),
             };

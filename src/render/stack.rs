@@ -8,6 +8,7 @@ use serde_json::Value;
 use crate::domain::{FleetSettings, Problem};
 use crate::files::{FileTree, Kind};
 use crate::overlay::{self, Overlay};
+use crate::yaml::{Node, NotJson};
 
 /// The platform's overlays of a fleet, read and parsed once.
 pub(super) struct Stack {
@@ -68,8 +69,18 @@ fn environment_folder(name: &str) -> String {
 ///
 /// # Errors
 /// `overlay.failed` with the overlay's own reason.
-pub(super) fn apply(overlay: &Overlay, folder: &str, objects: Vec<Value>) -> Result<Vec<Value>, Problem> {
+pub(super) fn apply(overlay: &Overlay, folder: &str, objects: Vec<Node>) -> Result<Vec<Node>, Problem> {
     overlay.apply(objects).map_err(|error| overlay_problem(folder, &error))
+}
+
+/// The objects as values, which is what the checks read.
+///
+/// # Errors
+/// `render.invalid` for a number that JSON does not have.
+pub(super) fn values(nodes: Vec<Node>) -> Result<Vec<Value>, Problem> {
+    let value =
+        |node: Node| Value::try_from(node).map_err(|error: NotJson| Problem::new("render.invalid", error.to_string()));
+    nodes.into_iter().map(value).collect()
 }
 
 /// An overlay's error as a problem.

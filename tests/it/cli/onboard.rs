@@ -125,7 +125,7 @@ fn a_host_has_one_app_until_that_app_leaves() {
 #[test]
 fn leaving_an_environment_takes_exactly_the_apps_files() {
     let fleet = Fleet::with_apps();
-    fleet.put("apps/shop/overlay/staging/kustomization.yaml", "patches:\n- target: {kind: Service}\n  patch: '[{op: add, path: /metadata/annotations, value: {team: growth}}]'\n");
+    fleet.put("apps/shop/overlay/staging/kustomization.yaml", "patches:\n- target: {kind: Service}\n  patch: '[{\"op\": \"add\", \"path\": \"/metadata/annotations\", \"value\": {\"team\": \"growth\"}}]'\n");
     fleet.put("rendered/staging/shop/NOTES.md", "a person's file\n");
     fleet.commit("By hand");
     fleet.ok("rerender --merge");

@@ -3,13 +3,17 @@
 //! Owns reading such a file, a map of type names with their OpenAPI schemas, into a [configuration](super::config). The
 //! files of Kubernetes itself, with the kind CustomResourceDefinition, are not of this form and say nothing here.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use super::config::{Config, Section};
 use super::error::{Error, Origin};
 use super::fields::{FieldSpec, merge_one};
+use super::growth;
 use super::reference_table::{self, NameReference};
 use crate::yaml::{self, Mapping, Node};
+
+/// How many properties one file may have, those of a type counted wherever it is used.
+const MAX_VISITED: usize = 100_000;
 
 /// Reads one file.
 ///
@@ -17,44 +21,50 @@ use crate::yaml::{self, Mapping, Node};
 /// [`Error`] if it is not YAML, or contradicts itself.
 pub(super) fn read(text: &str, file: &str) -> Result<Config, Error> {
     let documents = yaml::read_nodes(text).map_err(|error| Error::from_yaml(file, error))?;
-    let mut reader = Reader::default();
     let document = documents.into_iter().next().unwrap_or_else(Node::null);
     let Some(types) = document.as_mapping() else { return Ok(Config::default()) };
+    let properties = types.iter().filter_map(|(name, node)| Some((name.text(), properties(node)?)));
+    let mut reader = Reader { types: properties.collect(), ..Reader::default() };
     for (name, node) in types.iter() {
         if node.as_mapping().is_none() {
             let reason =
                 format!("`{}` is not a type: there must be a map of type names with their schemas", name.text());
             return Err(Origin::new(file, "crds").invalid(reason));
         }
-        let Some(properties) = properties(types, name.text()) else { continue };
+        let Some(properties) = reader.properties(name.text()) else { continue };
         if ["kind", "apiVersion", "metadata"].iter().all(|field| properties.contains_key(field)) {
             let kind = name.text().rsplit('.').next().unwrap_or_default();
-            let mut open = HashSet::new();
-            let result = reader.read(types, name.text(), kind, &mut Vec::new(), &mut open);
+            let result = reader.read(name.text(), kind, &mut Vec::new(), &mut HashSet::new());
             result.map_err(|reason| Origin::new(file, name.text()).invalid(reason))?;
         }
     }
     Ok(reader.into_config())
 }
 
-fn properties<'n>(types: &'n Mapping, name: &str) -> Option<&'n Mapping> {
-    let found = types.get(name)?;
+fn properties(found: &Node) -> Option<&Mapping> {
     let schema = found.get("Schema").or_else(|| found.get("schema"))?;
     schema.get("properties").and_then(Node::as_mapping)
 }
 
 #[derive(Default)]
-struct Reader {
+struct Reader<'n> {
+    /// The properties of each type.
+    types: HashMap<&'n str, &'n Mapping>,
+    /// How many properties have been looked at. A type that is used twice by one that is used twice is looked at four times.
+    visited: usize,
     annotations: Vec<FieldSpec>,
     labels: Vec<FieldSpec>,
     names: Vec<FieldSpec>,
     references: Vec<NameReference>,
 }
 
-impl Reader {
-    fn read<'n>(
+impl<'n> Reader<'n> {
+    fn properties(&self, name: &str) -> Option<&'n Mapping> {
+        self.types.get(name).copied()
+    }
+
+    fn read(
         &mut self,
-        types: &'n Mapping,
         name: &'n str,
         kind: &str,
         path: &mut Vec<&'n str>,
@@ -63,7 +73,14 @@ impl Reader {
         if !open.insert(name) {
             return Err(format!("the type `{name}` contains itself"));
         }
-        for (property, node) in properties(types, name).into_iter().flat_map(Mapping::iter) {
+        growth::check_path(path.len())?;
+        for (property, node) in self.properties(name).into_iter().flat_map(Mapping::iter) {
+            self.visited += 1;
+            if self.visited > MAX_VISITED {
+                return Err(format!(
+                    "the types have more than {MAX_VISITED} properties, with those of types within types"
+                ));
+            }
             path.push(property.text());
             let text = |field: &str| node.get(field).filter(|node| is_string(node)).and_then(|node| node.as_scalar());
             let spec =
@@ -90,7 +107,7 @@ impl Reader {
                 reference_table::merge_one(&mut self.references, reference)?;
             }
             if let Some(next) = node.get("$ref").and_then(Node::text) {
-                self.read(types, next, kind, path, open)?;
+                self.read(next, kind, path, open)?;
             }
             path.pop();
         }

@@ -7,6 +7,7 @@ use std::fmt;
 
 use regex::Regex;
 
+use super::growth;
 use crate::yaml::{Mapping, Node, Scalar, Style};
 
 /// One step of a path.
@@ -155,6 +156,13 @@ pub(super) fn find<'n>(node: &'n Node, path: &FieldPath) -> Result<Option<&'n No
     Ok(Some(place))
 }
 
+impl FieldPath {
+    /// How many segments it has.
+    pub(super) fn len(&self) -> usize {
+        self.segments.len()
+    }
+}
+
 /// Calls `change` with every node that a path leads to, and says how many there were. With `made`, what is missing on the
 /// way is made, the last of it as `made`.
 ///
@@ -166,6 +174,9 @@ pub(super) fn visit(
     made: Option<&Node>,
     change: &mut dyn FnMut(&mut Node) -> Result<(), String>,
 ) -> Result<usize, String> {
+    if made.is_some() {
+        growth::check_path(path.len())?;
+    }
     walk(node, &path.segments, made, change)
 }
 
@@ -243,8 +254,7 @@ fn items_of(node: &mut Node) -> Result<&mut Vec<Node>, String> {
 fn new_node(next: Option<&Segment>, made: &Node) -> Node {
     match next {
         None => match made {
-            // The mark tells it from a field that was there and empty.
-            Node::Scalar(_) => Node::Scalar(Scalar::plain("").with_style(Style::Watched)),
+            Node::Scalar(_) => Node::Scalar(Scalar::plain("").with_style(Style::Made)),
             Node::Sequence(_) => Node::Sequence(Vec::new()),
             Node::Mapping(_) => Node::mapping(),
         },
@@ -254,11 +264,12 @@ fn new_node(next: Option<&Segment>, made: &Node) -> Node {
 }
 
 fn new_element(field: &str, value: &str) -> Node {
+    let node = Node::Scalar(Scalar::plain(value).with_style(Style::Made));
     if field.is_empty() {
-        return Node::plain(value);
+        return node;
     }
     let mut mapping = Mapping::default();
-    mapping.insert(field, Node::plain(value));
+    mapping.insert(field, node);
     Node::Mapping(mapping)
 }
 

@@ -6,6 +6,7 @@
 
 use std::collections::HashMap;
 
+use super::growth;
 use super::resource::Id;
 use super::settings;
 use crate::yaml::{Mapping, Node};
@@ -137,6 +138,9 @@ impl Place {
         empty: &Node,
         change: &mut impl FnMut(&mut Node) -> Result<(), String>,
     ) -> Result<(), String> {
+        if self.create {
+            growth::check_path(self.segments.len())?;
+        }
         visit(object, &self.segments, self.create.then_some(empty), change)
     }
 

@@ -11,7 +11,7 @@ use super::base64;
 use super::error::{Error, Origin};
 use super::labels::texts;
 use super::provenance::Provenance;
-use super::resource::Resource;
+use super::resource::{self, Resource};
 use super::settings::{self, GeneratorOptions};
 use crate::yaml::{Mapping, Node, Scalar, Style, Tag};
 
@@ -142,26 +142,33 @@ fn join(new: &mut Resource, old: &mut Resource, behavior: Behavior) {
     }
 }
 
-/// Puts the entries of the new map over those of the old one.
+/// Puts the entries of the new map over those of the old one. All become texts; what is no text at all becomes an empty one.
 fn join_field(new: &mut Mapping, old: &mut Mapping, field: &str) {
-    let joined = match (old.remove(field), new.remove(field)) {
-        (Some(Node::Mapping(mut before)), Some(Node::Mapping(after))) => {
-            let mut places: HashMap<String, usize> =
-                before.iter().enumerate().map(|(place, (key, _))| (key.text().to_owned(), place)).collect();
-            for (key, node) in after {
-                match places.remove(key.text()).and_then(|place| before.value_at_mut(place)) {
-                    Some(place) => *place = node,
-                    None => before.push(key, node),
-                }
-            }
-            Node::Mapping(before)
-        }
-        (before, after) => match after.or(before) {
-            Some(node) => node,
-            None => return,
-        },
+    let mut joined = match old.remove(field) {
+        Some(Node::Mapping(before)) => before,
+        _ => Mapping::default(),
     };
-    new.insert(field, joined);
+    let mut places: HashMap<String, usize> =
+        joined.iter().enumerate().map(|(place, (key, _))| (key.text().to_owned(), place)).collect();
+    if let Some(Node::Mapping(after)) = new.remove(field) {
+        for (key, node) in after {
+            match places.remove(key.text()).and_then(|place| joined.value_at_mut(place)) {
+                Some(place) => *place = node,
+                None => joined.push(key, node),
+            }
+        }
+    }
+    // The spelling of nothing is the text of a label, but not of data.
+    let is_data = matches!(field, "data" | "binaryData");
+    for node in joined.values_mut() {
+        match is_data && node.is_null() {
+            true => *node = Node::string(""),
+            false => resource::write_out(node),
+        }
+    }
+    if !joined.is_empty() {
+        new.insert(field, Node::Mapping(joined));
+    }
 }
 
 fn metadata(settings: &settings::Generator, common: &GeneratorOptions) -> Node {

@@ -4,6 +4,7 @@
 //! RFC: what stands in front of the first slash of a path is ignored, negative indices count from the end, and a test of
 //! what is missing is one of `null`. Does not own which objects are patched.
 
+use super::growth;
 use crate::yaml::{Mapping, Node, Scalar, Tag, from_yaml_1_1};
 
 /// A list of operations, checked as far as that is possible without an object.
@@ -96,8 +97,14 @@ impl Operation {
 
     fn apply(&self, target: &mut Node) -> Result<(), String> {
         match &self.action {
-            Action::Add(value) => add(target, &self.path, value.clone()),
-            Action::Replace(value) => replace(target, &self.path, value.clone()),
+            Action::Add(value) => {
+                growth::check_depth(self.path.len(), value)?;
+                add(target, &self.path, value.clone())
+            }
+            Action::Replace(value) => {
+                growth::check_depth(self.path.len(), value)?;
+                replace(target, &self.path, value.clone())
+            }
             Action::Remove => remove(target, &self.path).map(drop),
             Action::Test(expected) => match find(target, &self.path) {
                 Some(found) if same(found, expected) => Ok(()),
@@ -106,10 +113,14 @@ impl Operation {
             },
             Action::Move(from) => {
                 let value = remove(target, from)?;
+                growth::check_depth(self.path.len(), &value)?;
                 add(target, &self.path, value)
             }
             Action::Copy(from) => {
-                let value = find(target, from).ok_or("there is nothing to copy")?.clone();
+                let value = find(target, from).ok_or("there is nothing to copy")?;
+                growth::check_depth(self.path.len(), value)?;
+                growth::check_size(target, value, 1)?;
+                let value = value.clone();
                 add(target, &self.path, value)
             }
         }

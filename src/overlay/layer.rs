@@ -34,7 +34,7 @@ pub(super) struct Layer {
     pub(super) generated: Vec<Generated>,
     pub(super) components: Vec<Layer>,
     pub(super) steps: Vec<MadeStep>,
-    pub(super) validators: Vec<Step>,
+    pub(super) validators: Vec<(Origin, Step)>,
     pub(super) variables: Vec<Variable>,
 }
 
@@ -110,8 +110,7 @@ impl Layer {
     /// Runs the validators: transformers that must leave everything as it is. As with kustomize, to write what is there
     /// already is a change, too, so everything is marked before.
     fn validate(&self, resources: &[Resource]) -> Result<(), Error> {
-        for (position, validator) in self.validators.iter().enumerate() {
-            let origin = || Origin::new(&self.file, format!("validators[{position}]"));
+        for (origin, validator) in &self.validators {
             let mut before = resources.to_vec();
             before.iter_mut().for_each(|resource| watch(&mut resource.node));
             let mut after = before.clone();
@@ -122,7 +121,7 @@ impl Layer {
                     .zip(&after)
                     .all(|(before, after)| before.node == after.node && before.previous.len() == after.previous.len());
             if !is_same {
-                return Err(origin().invalid("a validator must not change objects, and this one would"));
+                return Err(origin.invalid("a validator must not change objects, and this one would"));
             }
         }
         Ok(())

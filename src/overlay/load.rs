@@ -73,6 +73,18 @@ struct Counts {
     objects: AtomicUsize,
 }
 
+impl Counts {
+    fn snapshot(&self) -> [usize; 2] {
+        [&self.kustomizations, &self.objects].map(|count| count.load(Ordering::Relaxed))
+    }
+
+    /// Forgets what was counted since a snapshot.
+    fn restore(&self, [kustomizations, objects]: [usize; 2]) {
+        self.kustomizations.store(kustomizations, Ordering::Relaxed);
+        self.objects.store(objects, Ordering::Relaxed);
+    }
+}
+
 /// A folder whose kustomization is being read.
 pub(super) struct Folder {
     pub(super) directory: String,
@@ -341,7 +353,7 @@ impl<'t> Loader<'t> {
         let mut groups = Vec::new();
         let entries: Vec<(Origin, &str)> =
             paths.map(|(field, path)| (Origin::new(&folder.file, field), path.as_str())).collect();
-        let mut together = self.resources_together(folder, &entries)?.map(Vec::into_iter);
+        let mut together = self.resources_together(folder, &entries).map(Vec::into_iter);
         for (origin, path) in entries {
             let resources = match together.as_mut().and_then(Iterator::next) {
                 Some(branch) => self.join(branch, loaded, &origin)?,
@@ -363,10 +375,14 @@ impl<'t> Loader<'t> {
     }
 
     /// The same objects as [`Self::resources_at`] finds entry by entry, where there are many entries and threads can read
-    /// them side by side. `None` where that is not so, or where an entry brings a description of kinds: it would hold for
-    /// the entries behind it.
-    fn resources_together(&self, folder: &Folder, entries: &[(Origin, &str)]) -> Result<Option<Vec<Branch>>, Error> {
-        let Some(tree) = self.tree.shared().filter(|_| entries.len() >= WORTH_THREADS) else { return Ok(None) };
+    /// them side by side. `None` where that is not so, where an entry brings a description of kinds, which would hold for
+    /// the entries behind it, and where there is a fault: the first in order is to be found.
+    fn resources_together(&self, folder: &Folder, entries: &[(Origin, &str)]) -> Option<Vec<Branch>> {
+        // Only at the top: a thread that waits for others takes more of their work on, and would stand in many folders at
+        // once, one on top of the other.
+        let is_worth_it = entries.len() >= WORTH_THREADS && self.chain.len() == 1;
+        let Some(tree) = self.tree.shared().filter(|_| is_worth_it) else { return None };
+        let before = self.counts.snapshot();
         let start = Start {
             tree,
             restrictor: self.restrictor,
@@ -390,8 +406,12 @@ impl<'t> Loader<'t> {
                 brings_schema,
             })
         };
-        let branches = entries.par_iter().with_min_len(MIN_ENTRIES).map(read).collect::<Result<Vec<_>, Error>>()?;
-        Ok((!branches.iter().any(|branch| branch.brings_schema)).then_some(branches))
+        let branches = entries.par_iter().with_min_len(MIN_ENTRIES).map(read).collect::<Result<Vec<_>, Error>>();
+        let branches = branches.ok().filter(|branches| !branches.iter().any(|branch| branch.brings_schema));
+        if branches.is_none() {
+            self.counts.restore(before);
+        }
+        branches
     }
 
     /// Takes over what a thread has read.

@@ -45,6 +45,7 @@ pub(super) fn merge_mixed(target: &mut Vec<Node>, patch: &[&Node], keys: &[Key],
             distinct.push(keys.clone());
         }
     }
+    let is_first_bare = old.first().is_some_and(|element| element.keys.second.is_none());
     let mut result: Vec<Element> = Vec::new();
     for wanted in &distinct {
         // A key without its second half finds elements only where no element with that first half has a second one.
@@ -63,7 +64,14 @@ pub(super) fn merge_mixed(target: &mut Vec<Node>, patch: &[&Node], keys: &[Key],
                 result.extend(value.map(|value| Element { keys: wanted.clone(), value }));
             }
             Some(place) => match value.as_mapping().map_or(Ok(Directive::Merge), directive)? {
+                // What has no second key is not found again where it is to be taken out.
+                Directive::Delete if wanted.second.is_none() => {}
                 Directive::Delete => old.retain(|element| element.keys != *wanted),
+                // Like elsewhere, the old element remains; but behind one without a second key it is merged all the same.
+                Directive::Replace if wanted.second.is_some() && is_first_bare => {
+                    let value = &without_directive(value);
+                    merge(&mut old[place].value, value, rule).map_err(|fault| named(fault, value, &keys[0]))?;
+                }
                 Directive::Replace => {}
                 Directive::Merge => {
                     merge(&mut old[place].value, value, rule).map_err(|fault| named(fault, value, &keys[0]))?;
@@ -74,6 +82,14 @@ pub(super) fn merge_mixed(target: &mut Vec<Node>, patch: &[&Node], keys: &[Key],
     join(&mut result, old);
     target.extend(result.into_iter().map(|element| element.value));
     Ok(())
+}
+
+fn without_directive(value: &Node) -> Node {
+    let mut value = value.clone();
+    if let Node::Mapping(map) = &mut value {
+        map.remove("$patch");
+    }
+    value
 }
 
 /// Puts the object's elements after the new ones, each in place of those that it is taken for.

@@ -16,6 +16,7 @@ mod error;
 mod field_path;
 mod fields;
 mod generate;
+mod growth;
 mod hash;
 mod images;
 mod json_patch;

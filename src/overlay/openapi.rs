@@ -40,12 +40,18 @@ impl Schema {
     /// Reads a description in the form of Kubernetes' `swagger.json`, as JSON or YAML.
     pub(super) fn read(text: &str, origin: &Origin) -> Result<Self, Error> {
         let documents = yaml::read_nodes(text).map_err(|error| origin.invalid(format!("the description: {error}")))?;
-        let mut reader = Reader { schema: Self::default(), definitions: HashMap::new(), numbers: HashMap::new() };
+        let mut reader = Reader {
+            schema: Self::default(),
+            definitions: HashMap::new(),
+            numbers: HashMap::new(),
+            waiting: Vec::new(),
+        };
         let document = documents.into_iter().next().unwrap_or_else(Node::null);
         if let Some(definitions) = document.get("definitions").and_then(Node::as_mapping) {
             reader.definitions = definitions.iter().map(|(name, node)| (name.text(), node)).collect();
             for (name, node) in definitions.iter() {
                 let entry = reader.definition(name.text());
+                reader.fill_waiting();
                 for kind in kinds(node.get("x-kubernetes-group-version-kind")) {
                     reader.schema.kinds.insert(kind, entry);
                 }
@@ -112,6 +118,8 @@ struct Reader<'n> {
     definitions: HashMap<&'n str, &'n Node>,
     /// The entries of definitions that have been begun, by name.
     numbers: HashMap<&'n str, usize>,
+    /// Those of them that have not been filled. A chain of definitions is as long as its file wants it.
+    waiting: Vec<(usize, &'n Node)>,
 }
 
 impl<'n> Reader<'n> {
@@ -123,9 +131,15 @@ impl<'n> Reader<'n> {
         let number = self.begin();
         self.numbers.insert(name, number);
         if let Some(node) = self.definitions.get(name).copied() {
-            self.fill(number, node);
+            self.waiting.push((number, node));
         }
         number
+    }
+
+    fn fill_waiting(&mut self) {
+        while let Some((number, node)) = self.waiting.pop() {
+            self.fill(number, node);
+        }
     }
 
     fn begin(&mut self) -> usize {

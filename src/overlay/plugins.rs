@@ -32,7 +32,7 @@ use crate::yaml::{self, Node, Scalar, Style, Tag};
 pub(super) struct Plugin {
     node: Node,
     kind: String,
-    origin: Origin,
+    pub(super) origin: Origin,
     pub(super) provenance: Provenance,
 }
 

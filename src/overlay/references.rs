@@ -88,6 +88,8 @@ struct Referrer {
     affixes: Affixes,
     /// API group and kind of the role that a binding binds.
     role: Option<(String, String)>,
+    /// Where the service accounts of a RoleBinding are, as it says.
+    subjects: Vec<String>,
 }
 
 impl Referrer {
@@ -97,8 +99,32 @@ impl Referrer {
             let text = |field: &str| role.get(field).and_then(Node::text).map(str::to_owned);
             text("apiGroup").zip(text("kind"))
         });
-        Self { namespace: id.effective_namespace().map(str::to_owned), affixes: resource.affixes.clone(), role }
+        let subjects = match id.kind {
+            "RoleBinding" => subject_namespaces(&resource.node),
+            _ => Vec::new(),
+        };
+        Self {
+            namespace: id.effective_namespace().map(str::to_owned),
+            affixes: resource.affixes.clone(),
+            role,
+            subjects,
+        }
     }
+
+    /// Whether the object can be meant at all: one in another namespace can only by a RoleBinding with a subject there.
+    fn reaches(&self, candidate: &Candidate) -> bool {
+        self.namespace.is_none()
+            || candidate.effective_namespace.is_none()
+            || self.namespace == candidate.effective_namespace
+            || self.subjects.contains(&candidate.namespace)
+    }
+}
+
+fn subject_namespaces(binding: &Node) -> Vec<String> {
+    let subjects = binding.get("subjects").and_then(Node::as_sequence).unwrap_or_default();
+    let text = |subject: &Node, field: &str| subject.get(field).and_then(Node::text).map(str::to_owned);
+    let accounts = subjects.iter().filter(|subject| text(subject, "kind").as_deref() == Some("ServiceAccount"));
+    accounts.filter_map(|subject| text(subject, "namespace")).filter(|namespace| !namespace.is_empty()).collect()
 }
 
 /// An object that a reference may mean.
@@ -224,7 +250,7 @@ impl<'a> Index<'a> {
             Node::Scalar(_) => {
                 let Some(name) = node.text() else { return Ok(()) };
                 let place = referrer.namespace.as_deref().map_or(Place::Anywhere, Place::Now);
-                if let Some(found) = self.find(name, reference, referrer, place)?
+                if let Some(found) = self.find(name, reference, referrer, place, false)?
                     && found.name != name
                 {
                     node.set_text(&found.name);
@@ -244,7 +270,7 @@ impl<'a> Index<'a> {
             return Err("there is a map without a `name` where a name is expected".to_owned());
         };
         let place = text("namespace").map_or(Place::Anywhere, Place::Ever);
-        if let Some(found) = self.find(name, reference, referrer, place)? {
+        if let Some(found) = self.find(name, reference, referrer, place, true)? {
             if let Some(node) = mapping.get_mut("name") {
                 node.set_text(&found.name);
             }
@@ -262,6 +288,7 @@ impl<'a> Index<'a> {
         reference: &Reference,
         referrer: &Referrer,
         place: Place<'_>,
+        is_map: bool,
     ) -> Result<Option<&Candidate>, String> {
         let Reference { group, version, kind, .. } = reference;
         if reference.path.ends_with(&["roleRef".to_owned(), "name".to_owned()])
@@ -273,7 +300,7 @@ impl<'a> Index<'a> {
         let found: Vec<&Candidate> = bucket
             .near(place)
             .into_iter()
-            .filter(|candidate| candidate.was(name, kind, place))
+            .filter(|candidate| referrer.reaches(candidate) && candidate.was(name, kind, place))
             .filter(|candidate| group.is_empty() || candidate.group == *group)
             .filter(|candidate| version.is_empty() || candidate.version == *version)
             .collect();
@@ -281,7 +308,7 @@ impl<'a> Index<'a> {
             return Ok(found.first().copied());
         }
         let alike: Vec<&Candidate> = found.into_iter().filter(|found| found.affixes == referrer.affixes).collect();
-        let is_map = matches!(place, Place::Anywhere | Place::Ever(_)) && referrer.namespace.is_some();
+        let is_map = is_map && referrer.namespace.is_some();
         let is_same = |left: &Candidate, right: &Candidate| {
             left.name == right.name && (!is_map || left.namespace == right.namespace)
         };

@@ -7,10 +7,11 @@ use std::borrow::Cow;
 
 use super::error::{Error, Origin};
 use super::field_path::{self, FieldPath};
+use super::growth;
 use super::resource::{Id, Resource};
 use super::selector::Selector;
 use super::settings::{self, FieldOptions};
-use crate::yaml::{Mapping, Node, Scalar, Style, Tag};
+use crate::yaml::{Mapping, Node, Scalar, Style};
 
 /// The field that is meant where none is named.
 const DEFAULT_FIELD: &str = "metadata.name";
@@ -139,6 +140,11 @@ impl Target {
 
     fn put(&self, object: &mut Node, field: &FieldPath, value: &Node) -> Result<(), String> {
         let made = self.options.create.then_some(value);
+        if !matches!(value, Node::Scalar(_)) {
+            growth::check_depth(field.len(), value)?;
+            let places = field_path::visit(&mut object.clone(), field, made, &mut |_| Ok(()))?;
+            growth::check_size(object, value, places)?;
+        }
         let count = field_path::visit(object, field, made, &mut |node| self.set(node, value))?;
         if count == 0 { Err("there is no such field".to_owned()) } else { Ok(()) }
     }
@@ -151,9 +157,7 @@ impl Target {
         match (&mut *node, &*value) {
             // The field keeps its type: a number put into a text is a text.
             (Node::Scalar(old), Node::Scalar(new)) => {
-                // A field that was just made has no type yet.
-                let is_new = old.tag() == Tag::Null && old.style() == Style::Watched;
-                *old = match is_new {
+                *old = match old.style() == Style::Made {
                     true => Scalar::plain(new.text()),
                     false => Scalar::tagged(new.text(), old.tag()).with_style(old.style()),
                 };

@@ -144,11 +144,10 @@ enum Test {
 
 impl Requirements {
     fn parse(text: &str) -> Result<Self, String> {
-        split_outside_parentheses(text)
-            .filter(|part| !part.is_empty())
-            .map(Requirement::parse)
-            .collect::<Result<_, _>>()
-            .map(Self)
+        if text.trim().is_empty() {
+            return Ok(Self::default());
+        }
+        split_outside_parentheses(text).map(Requirement::parse).collect::<Result<_, _>>().map(Self)
     }
 
     fn match_map(&self, resource: &Resource, field: &str) -> bool {
@@ -179,7 +178,11 @@ impl Requirement {
     fn parse(text: &str) -> Result<Self, String> {
         let made = |key: &str, test: Test| {
             let key = key.trim();
-            if key.is_empty() || key.contains([' ', '(', ')', '=', '!', '<', '>']) {
+            let values = match &test {
+                Test::In(values) | Test::NotIn(values) => values.as_slice(),
+                _ => &[],
+            };
+            if !is_key(key) || !values.iter().all(|value| value.is_empty() || is_name(value)) {
                 return Err(format!("`{text}` is not a requirement of a selector"));
             }
             Ok(Self { key: key.to_owned(), test })
@@ -214,6 +217,25 @@ impl Requirement {
         }
         made(text, Test::Exists)
     }
+}
+
+/// Whether a text is the key of a label: a name, behind the name of a domain if there is a slash.
+fn is_key(text: &str) -> bool {
+    match text.split_once('/') {
+        Some((domain, name)) => {
+            let is_of_label = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+            let is_label = |label: &str| is_name(label) && label.chars().all(is_of_label);
+            domain.len() <= 253 && domain.split('.').all(is_label) && is_name(name)
+        }
+        None => is_name(text),
+    }
+}
+
+/// Whether a text can be the value of a label, or the name in its key, but for the empty value.
+fn is_name(text: &str) -> bool {
+    let is_edge = |c: Option<char>| c.is_some_and(|c| c.is_ascii_alphanumeric());
+    let is_inner = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+    text.len() <= 63 && is_edge(text.chars().next()) && is_edge(text.chars().last()) && text.chars().all(is_inner)
 }
 
 impl Test {
@@ -259,7 +281,19 @@ mod tests {
         for fails in ["app=api", "app!=web", "!app", "x", "n>5", "app notin (web)"] {
             assert!(!labels(fails), "{fails}");
         }
-        for broken in ["app in web", "app in (web", "a b", "n>x"] {
+        for broken in [
+            "app in web",
+            "app in (web",
+            "a b",
+            "n>x",
+            "a=b=c",
+            "a,,b",
+            "a=b,",
+            "-a=b",
+            "A/b=c",
+            "a=\"b\"",
+            "x in (-a)",
+        ] {
             assert!(Requirements::parse(broken).is_err(), "{broken}");
         }
     }

@@ -66,7 +66,8 @@ impl Loader<'_> {
             }
         }
         for plugin in self.plugins(folder, &settings.validators, "validators")? {
-            layer.validators.extend(self.transformer(folder, &plugin)?);
+            let steps = self.transformer(folder, &plugin)?;
+            layer.validators.extend(steps.into_iter().map(|step| (plugin.origin.clone(), step)));
         }
         Ok(())
     }
@@ -200,11 +201,11 @@ impl Loader<'_> {
 
 /// Where the pairs of one entry of `labels` go.
 fn label_places(label: &settings::Label, config: &Config) -> Result<Arc<FieldTable>, String> {
-    let is_custom = label.fields.is_empty() && config.labels.specs().is_empty();
-    if is_custom && label.include_selectors {
+    let is_built_in = label.fields.is_empty() && config.labels.specs().is_empty();
+    if is_built_in && label.include_selectors {
         return Ok(config.common_labels.table());
     }
-    if is_custom && label.include_templates {
+    if is_built_in && label.include_templates {
         return Ok(config.template_labels.table());
     }
     let mut specs = Vec::new();

@@ -4,6 +4,7 @@
 
 use super::error::{Error, Origin};
 use super::fields;
+use super::growth;
 use super::resource::Resource;
 use super::selector::Selector;
 use crate::yaml::Node;
@@ -30,6 +31,7 @@ impl AddValue {
     pub(super) fn apply(&self, resources: &mut [Resource]) -> Result<(), Error> {
         for target in &self.targets {
             let path = fields::split(&target.field);
+            growth::check_path(path.len()).map_err(|reason| self.origin.invalid(reason))?;
             let is_meant =
                 |resource: &Resource| target.selector.as_ref().is_none_or(|selector| selector.matches(resource));
             for resource in resources.iter_mut().filter(|resource| is_meant(resource)) {

@@ -3,7 +3,7 @@
 //! Owns finding the objects and fields that variables stand for, and the expansion of texts, whose syntax is that of
 //! Kubernetes for commands and arguments. Does not own where texts are expanded beyond the built-in places.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::error::{Error, Origin};
 use super::field_path::{self, FieldPath};
@@ -109,8 +109,12 @@ impl Variable {
 
 /// Adds variables to others; a name stands for one thing.
 pub(super) fn merge(variables: &mut Vec<Variable>, new: Vec<Variable>) -> Result<(), Error> {
+    if new.is_empty() {
+        return Ok(());
+    }
+    let mut names: HashSet<String> = variables.iter().map(|known| known.name.clone()).collect();
     for variable in new {
-        if variables.iter().any(|known| known.name == variable.name) {
+        if !names.insert(variable.name.clone()) {
             return Err(variable.origin.invalid(format!("there is a variable `{}` already", variable.name)));
         }
         variables.push(variable);
@@ -129,10 +133,10 @@ pub(super) fn resolve(
         return Ok(());
     }
     let values = variables.iter().map(|variable| Ok((variable.name.as_str(), value(variable, resources)?)));
-    let values: HashMap<&str, Option<Scalar>> = values.collect::<Result<_, Error>>()?;
+    let mut values = Values { by_name: values.collect::<Result<_, Error>>()?, left: MAX_EXPANDED };
     for resource in resources.iter_mut() {
         for place in places.of(&resource.original_id()) {
-            let result = place.visit_present(&mut resource.node, &mut |node| expand_in(node, &values));
+            let result = place.visit_present(&mut resource.node, &mut |node| expand_in(node, &mut values));
             result.map_err(|reason| Origin::new(file, "vars").patch(resource.original_id(), reason))?;
         }
     }
@@ -167,11 +171,11 @@ fn value(variable: &Variable, resources: &[Resource]) -> Result<Option<Scalar>, 
     }))
 }
 
-fn expand_in(node: &mut Node, values: &HashMap<&str, Option<Scalar>>) -> Result<(), String> {
+fn expand_in(node: &mut Node, values: &mut Values<'_>) -> Result<(), String> {
     match node {
         Node::Scalar(scalar) => {
             if scalar.tag() == Tag::Str {
-                *scalar = expand(scalar.text(), values);
+                *scalar = values.expand(scalar.text())?;
             }
         }
         Node::Mapping(mapping) => {
@@ -179,14 +183,14 @@ fn expand_in(node: &mut Node, values: &HashMap<&str, Option<Scalar>>) -> Result<
                 if let Node::Scalar(scalar) = node
                     && scalar.tag() == Tag::Str
                 {
-                    *scalar = expand(scalar.text(), values);
+                    *scalar = values.expand(scalar.text())?;
                 }
             }
         }
         Node::Sequence(items) => {
             for item in items {
                 match item {
-                    Node::Scalar(scalar) if scalar.tag() == Tag::Str => *scalar = expand(scalar.text(), values),
+                    Node::Scalar(scalar) if scalar.tag() == Tag::Str => *scalar = values.expand(scalar.text())?,
                     _ => {
                         return Err(
                             "there is something else than texts in a list that variables are expanded in".to_owned()
@@ -199,41 +203,65 @@ fn expand_in(node: &mut Node, values: &HashMap<&str, Option<Scalar>>) -> Result<
     Ok(())
 }
 
-/// A text with its variables expanded. One that is nothing but a variable becomes what the variable is.
-fn expand(text: &str, values: &HashMap<&str, Option<Scalar>>) -> Scalar {
-    let mut expanded = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some(start) = rest.find('$') {
-        expanded.push_str(&rest[..start]);
-        let behind = &rest[start + 1..];
-        rest = match behind.chars().next() {
-            Some('$') => {
-                expanded.push('$');
-                &behind[1..]
-            }
-            Some('(') if behind.contains(')') => {
-                let end = behind.find(')').unwrap_or(behind.len() - 1);
-                let (name, after) = (&behind[1..end], &behind[end + 1..]);
-                match values.get(name) {
-                    Some(Some(value)) if start == 0 && after.is_empty() && expanded.is_empty() => return value.clone(),
-                    Some(Some(value)) => expanded.push_str(&in_text(value)),
-                    _ => expanded.push_str(&rest[start..start + 1 + end + 1]),
+/// How many bytes all expanded texts of a build may have. A variable may stand in a text as often as there is room.
+const MAX_EXPANDED: usize = 64 * 1024 * 1024;
+
+struct Values<'v> {
+    by_name: HashMap<&'v str, Option<Scalar>>,
+    /// How many bytes may still be written.
+    left: usize,
+}
+
+impl Values<'_> {
+    /// A text with its variables expanded. One that is nothing but a variable becomes what the variable is.
+    fn expand(&mut self, text: &str) -> Result<Scalar, String> {
+        let Some(last_end) = text.rfind(')').filter(|_| text.contains('$')) else { return Ok(without_doubles(text)) };
+        let mut expanded = String::with_capacity(text.len());
+        let mut rest = text;
+        while let Some(start) = rest.find('$') {
+            expanded.push_str(&rest[..start]);
+            let behind = &rest[start + 1..];
+            let place = text.len() - behind.len();
+            rest = match behind.chars().next() {
+                Some('$') => {
+                    expanded.push('$');
+                    &behind[1..]
                 }
-                after
+                Some('(') if place < last_end => {
+                    let end = behind.find(')').unwrap_or(behind.len() - 1);
+                    let (name, after) = (&behind[1..end], &behind[end + 1..]);
+                    match self.by_name.get(name) {
+                        Some(Some(value)) if start == 0 && after.is_empty() && expanded.is_empty() => {
+                            return Ok(value.clone());
+                        }
+                        Some(Some(value)) => expanded.push_str(&in_text(value)),
+                        _ => expanded.push_str(&rest[start..start + 1 + end + 1]),
+                    }
+                    after
+                }
+                Some(next) => {
+                    expanded.push('$');
+                    expanded.push(next);
+                    &behind[next.len_utf8()..]
+                }
+                None => {
+                    expanded.push('$');
+                    behind
+                }
+            };
+            if expanded.len() > self.left {
+                return Err(format!("with their variables, texts have more than {} MiB", MAX_EXPANDED >> 20));
             }
-            Some(next) => {
-                expanded.push('$');
-                expanded.push(next);
-                &behind[next.len_utf8()..]
-            }
-            None => {
-                expanded.push('$');
-                behind
-            }
-        };
+        }
+        expanded.push_str(rest);
+        self.left = self.left.saturating_sub(expanded.len());
+        Ok(Scalar::string(expanded))
     }
-    expanded.push_str(rest);
-    Scalar::string(expanded)
+}
+
+/// A text without variables: two dollars are one.
+fn without_doubles(text: &str) -> Scalar {
+    Scalar::string(text.replace("$$", "$"))
 }
 
 /// A value in the midst of a text: a large or small number has an exponent there.
@@ -263,8 +291,8 @@ mod tests {
             ("$", "$"),
             ("$(M)", "$(M)"),
         ] {
-            assert_eq!(expand(text, &values).text(), expected, "{text}");
+            assert_eq!(Values { by_name: values.clone(), left: 100 }.expand(text).unwrap().text(), expected, "{text}");
         }
-        assert_eq!(expand("$(N)", &values).tag(), Tag::Int);
+        assert_eq!(Values { by_name: values.clone(), left: 100 }.expand("$(N)").unwrap().tag(), Tag::Int);
     }
 }

@@ -13,7 +13,7 @@ use serde_yaml::granit_parser::{
     Event, Parser, ScalarStyle, ScanError, Span, StrInput, StructureStyle, Tag as SourceTag, options,
 };
 
-use super::node::{self, Mapping, Node, Scalar, Style, Tag};
+use super::node::{Mapping, Node, Scalar, Style, Tag};
 use super::quick;
 use super::{Error, ErrorKind, MAX_NODES, MAX_REPLAYED, one_line};
 
@@ -36,6 +36,9 @@ pub fn decode(bytes: Vec<u8>) -> Option<String> {
         _ => String::from_utf8(bytes).ok(),
     }
 }
+
+/// How many values anchors may name.
+const MAX_KEPT: usize = 1_000_000;
 
 /// What is made of a key that stands in a map twice.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -92,7 +95,7 @@ fn read(text: &str, twice: Twice) -> Result<Vec<Node>, Error> {
 /// The first document of a text, by the quick reader if the text is of its kind.
 fn document(text: &str, first_line: usize, twice: Twice, budget: &mut Budget) -> Result<Option<Node>, Error> {
     if let Some(node) = quick::read(text)
-        && let Some(rest) = budget.nodes.checked_sub(node::count(&node))
+        && let Some(rest) = budget.nodes.checked_sub(node.count())
     {
         budget.nodes = rest;
         return Ok(Some(node));
@@ -119,12 +122,13 @@ fn cut(text: &str, first_line: usize) -> Result<(&str, Option<&str>), Error> {
 /// What one stream may cost.
 struct Budget {
     nodes: usize,
+    kept: usize,
     replayed: usize,
 }
 
 impl Default for Budget {
     fn default() -> Self {
-        Self { nodes: MAX_NODES, replayed: MAX_REPLAYED }
+        Self { nodes: MAX_NODES, kept: MAX_KEPT, replayed: MAX_REPLAYED }
     }
 }
 
@@ -203,7 +207,7 @@ impl<'t, 'b> Builder<'t, 'b> {
             };
             self.spend(&span)?;
             if anchor != 0 {
-                self.anchors.insert(anchor, node.clone());
+                self.keep(anchor, &node, &span)?;
             }
             if self.open.is_empty() {
                 self.check_end()?;
@@ -212,6 +216,16 @@ impl<'t, 'b> Builder<'t, 'b> {
             self.add(node, &span)?;
         }
         Ok(None)
+    }
+
+    /// Keeps what an anchor names. Anchors within anchors keep their values many times, whether or not they are used.
+    fn keep(&mut self, anchor: usize, node: &Node, span: &Span) -> Result<(), Error> {
+        match self.budget.kept.checked_sub(node.count()) {
+            Some(rest) => self.budget.kept = rest,
+            None => return Err(self.error(format!("its anchors name more than {MAX_KEPT} values"), span)),
+        }
+        self.anchors.insert(anchor, node.clone());
+        Ok(())
     }
 
     /// What stands behind the document must be its end: a second value is a fault, a second document is not looked at.
@@ -258,20 +272,16 @@ impl<'t, 'b> Builder<'t, 'b> {
 
     /// A finished map: no key twice, and what was merged into it behind its own entries.
     fn close(&mut self, mut mapping: Mapping, merged: Option<Vec<Mapping>>, span: &Span) -> Result<Node, Error> {
-        while let Some(key) = duplicate(&mapping) {
+        if let Some(key) = duplicate(&mapping) {
             if self.twice == Twice::Refused {
-                let message = format!("the key `{key}` stands here twice");
-                return Err(self.error(message, span));
+                return Err(self.error(format!("the key `{key}` stands here twice"), span));
             }
-            let key = key.to_owned();
-            match self.twice {
-                Twice::First => mapping.remove_last(&key),
-                _ => mapping.remove(&key),
-            };
+            mapping = once(mapping, self.twice);
         }
-        for source in merged.into_iter().flatten() {
-            for (key, value) in source {
-                if !mapping.contains_key(key.text()) {
+        if let Some(merged) = merged {
+            let mut names: HashSet<String> = mapping.iter().map(|(key, _)| key.text().to_owned()).collect();
+            for (key, value) in merged.into_iter().flatten() {
+                if names.insert(key.text().to_owned()) {
                     mapping.push(key, value);
                 }
             }
@@ -351,7 +361,7 @@ impl<'t, 'b> Builder<'t, 'b> {
             return Err(self.error("an alias stands within what it stands for".to_owned(), span));
         };
         let node = node.clone();
-        match self.budget.replayed.checked_sub(node::count(&node)) {
+        match self.budget.replayed.checked_sub(node.count()) {
             Some(rest) => self.budget.replayed = rest,
             None => return Err(self.error(format!("its aliases stand for more than {MAX_REPLAYED} values"), span)),
         }
@@ -415,6 +425,21 @@ fn duplicate(mapping: &Mapping) -> Option<&str> {
     let mut keys = mapping.iter().enumerate();
     keys.find(|(position, (key, _))| mapping.iter().take(*position).any(|(other, _)| other.text() == key.text()))
         .map(|(_, (key, _))| key.text())
+}
+
+/// The entries of which each key has one: its first or its last.
+fn once(mapping: Mapping, twice: Twice) -> Mapping {
+    let mut entries: Vec<(Scalar, Node)> = mapping.into_iter().collect();
+    let mut names = HashSet::with_capacity(entries.len());
+    let mut is_new = |(key, _): &(Scalar, Node)| names.insert(key.text().to_owned());
+    if twice == Twice::First {
+        entries.retain(is_new);
+        return entries.into_iter().collect();
+    }
+    entries.reverse();
+    entries.retain(&mut is_new);
+    entries.reverse();
+    entries.into_iter().collect()
 }
 
 /// The short name of a tag: `str` of `!!str`, `!` of the tag that says nothing, and the whole of any other.

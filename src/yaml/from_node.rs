@@ -7,7 +7,8 @@ use std::borrow::Cow;
 
 use serde::de::value::StrDeserializer;
 use serde::de::{
-    DeserializeOwned, DeserializeSeed, Deserializer, Error as _, IntoDeserializer, MapAccess, SeqAccess, Visitor,
+    DeserializeOwned, DeserializeSeed, Deserializer, Error as _, IntoDeserializer, MapAccess, SeqAccess, Unexpected,
+    Visitor,
 };
 use serde::forward_to_deserialize_any;
 use serde_json::Error;
@@ -53,7 +54,9 @@ impl<'de> Deserializer<'de> for Source<'de> {
         match self.0 {
             Node::Mapping(mapping) => visitor.visit_map(Fields::new(mapping, fields)),
             node if node.is_null() => visitor.visit_map(Fields { entries: Vec::new().into_iter(), value: None }),
-            _ => self.deserialize_any(visitor),
+            // Not as a list of its fields, which the library would take.
+            Node::Sequence(_) => Err(Error::invalid_type(Unexpected::Seq, &visitor)),
+            Node::Scalar(_) => self.deserialize_any(visitor),
         }
     }
 

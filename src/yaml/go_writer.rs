@@ -134,7 +134,7 @@ impl Writer {
     fn mapping(&mut self, mapping: &Mapping, indent: usize, after: After) -> Result<(), NotJson> {
         let mut entries: Vec<(&Scalar, &Node)> = mapping.iter().collect();
         if !entries.is_sorted_by(|(left, _), (right, _)| compare_keys(left.text(), right.text()) == Ordering::Less) {
-            entries.sort_by(|(left, _), (right, _)| compare_keys(left.text(), right.text()));
+            entries = sorted(entries);
         }
         for (position, (key, value)) in entries.into_iter().enumerate() {
             self.begin(position, indent, after);
@@ -409,6 +409,25 @@ fn is_text(text: &str) -> bool {
     scalar_style::is_text_in_yaml_1_1(text)
 }
 
+/// Entries in the order of their keys, by merging. That order contradicts itself where numbers outgrow 64 bits, and the
+/// standard library's sort may panic on such an order.
+fn sorted<'n>(mut entries: Vec<(&'n Scalar, &'n Node)>) -> Vec<(&'n Scalar, &'n Node)> {
+    if entries.len() < 2 {
+        return entries;
+    }
+    let right = sorted(entries.split_off(entries.len() / 2));
+    let mut left = sorted(entries).into_iter().peekable();
+    let mut right = right.into_iter().peekable();
+    let mut merged = Vec::with_capacity(left.len() + right.len());
+    while let (Some((one, _)), Some((other, _))) = (left.peek(), right.peek()) {
+        let is_first = compare_keys(one.text(), other.text()) != Ordering::Greater;
+        merged.extend(if is_first { left.next() } else { right.next() });
+    }
+    merged.extend(left);
+    merged.extend(right);
+    merged
+}
+
 /// The order of keys: letters by their code, runs of digits by their number, other characters before letters.
 fn compare_keys(left: &str, right: &str) -> Ordering {
     if left.bytes().chain(right.bytes()).all(|byte| byte.is_ascii_lowercase()) {
@@ -463,6 +482,15 @@ mod tests {
     fn lists_stand_below_their_key_and_maps_are_indented() {
         let text = written(json!({"b": [{"y": 1, "x": [[1], {}, []]}], "a": {"k": null, "e": ""}}));
         assert_eq!(text, "a:\n  e: \"\"\n  k: null\nb:\n- x:\n  - - 1\n  - {}\n  - []\n  \"y\": 1\n");
+    }
+
+    #[test]
+    fn an_order_that_contradicts_itself_is_no_panic() {
+        let small = (1..40).map(|number| number.to_string());
+        let large = (0..40).map(|number| format!("92233720368547758{number:02}"));
+        let keys = small.clone().zip(large.clone()).flat_map(|(small, large)| [large, small]);
+        let mapping: Mapping = keys.map(|key| (Scalar::string(key), Node::plain("1"))).collect();
+        assert_eq!(write_go([&Node::Mapping(mapping.clone())]).unwrap().lines().count(), mapping.len());
     }
 
     #[test]

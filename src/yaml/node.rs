@@ -51,6 +51,8 @@ pub enum Style {
     Quoted,
     /// In no particular way: a mark for scalars that are watched for being written to.
     Watched,
+    /// Not yet: a mark for scalars that were made on the way to a field, whose type is that of what is put there.
+    Made,
     /// Not at all: it came from a program, and is not to become what readers and writers of YAML make of rare characters.
     Exact,
     /// A block whose line breaks are its own (`|`).
@@ -193,6 +195,27 @@ impl Node {
         };
     }
 
+    /// How many values there are here and below, with the keys of maps.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        match self {
+            Self::Scalar(_) => 1,
+            Self::Sequence(items) => items.iter().map(Self::count).chain(iter::once(1)).sum(),
+            Self::Mapping(mapping) => mapping.iter().map(|(_, value)| 1 + value.count()).chain(iter::once(1)).sum(),
+        }
+    }
+
+    /// How many levels there are: one for a single value.
+    #[must_use]
+    pub fn depth(&self) -> usize {
+        let below = match self {
+            Self::Scalar(_) => None,
+            Self::Sequence(items) => items.iter().map(Self::depth).max(),
+            Self::Mapping(mapping) => mapping.iter().map(|(_, value)| value.depth()).max(),
+        };
+        1 + below.unwrap_or_default()
+    }
+
     /// The map, if it is one.
     #[must_use]
     pub fn as_mapping(&self) -> Option<&Mapping> {
@@ -323,12 +346,6 @@ impl Mapping {
         self.position(key).map(|position| self.entries.remove(position).1)
     }
 
-    /// Removes the last entry with a key, where there are several.
-    pub(super) fn remove_last(&mut self, key: &str) -> Option<Node> {
-        let position = self.entries.iter().rposition(|(name, _)| name.text == key)?;
-        Some(self.entries.remove(position).1)
-    }
-
     /// Keeps the entries that `keep` wants.
     pub fn retain(&mut self, mut keep: impl FnMut(&Scalar, &mut Node) -> bool) {
         self.entries.retain_mut(|(key, value)| keep(key, value));
@@ -452,15 +469,6 @@ impl NotJson {
 /// Collects texts with texts as a map.
 pub fn texts<'a>(pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> Mapping {
     pairs.into_iter().map(|(key, text)| (Scalar::plain(key), Node::string(text))).collect()
-}
-
-/// All scalars below a node, for bounds.
-pub(super) fn count(node: &Node) -> usize {
-    match node {
-        Node::Scalar(_) => 1,
-        Node::Sequence(items) => items.iter().map(count).chain(iter::once(1)).sum(),
-        Node::Mapping(mapping) => mapping.iter().map(|(_, value)| 1 + count(value)).chain(iter::once(1)).sum(),
-    }
 }
 
 #[cfg(test)]

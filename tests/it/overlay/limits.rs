@@ -114,3 +114,108 @@ fn texts_must_be_texts_and_numbers_numbers() {
         assert!(matches!(result, Err(Error::Syntax { .. })), "{field}: {result:?}");
     }
 }
+
+const OBJECT: &str = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a, annotations: {}}\ndata: {k: v, n: {}}\n";
+
+/// The error of a build of one object, or what it prints.
+fn built(kustomization: &str, others: &[(&str, String)]) -> Result<String, String> {
+    let mut tree = MemoryTree::default();
+    tree.insert("kustomization.yaml", format!("resources: [r.yaml]\n{kustomization}").into_bytes());
+    tree.insert("r.yaml", OBJECT.as_bytes());
+    for (path, text) in others {
+        tree.insert(*path, text.clone().into_bytes());
+    }
+    let objects = overlay::build(&tree, "", &BuildOptions::default());
+    objects.and_then(|objects| overlay::write(&objects)).map_err(|error| error.to_string())
+}
+
+#[test]
+fn copies_within_an_object_neither_nest_nor_double_without_end() {
+    let nested = (0..20).scan("/data/n".to_owned(), |path, _| {
+        let operation = format!("- {{op: copy, from: /data/n, path: {path}/a}}\n");
+        path.push_str(&"/a".repeat(path.matches("/a").count() + 1));
+        Some(operation)
+    });
+    let doubled = (0..40).map(|number| format!("- {{op: copy, from: /data, path: /data/k{number}}}\n"));
+    for (operations, reason) in
+        [(nested.collect::<String>(), "more than 250 deep"), (doubled.collect(), "more than 200000 values")]
+    {
+        let error = built("patches: [{path: p.yaml, target: {kind: ConfigMap}}]\n", &[("p.yaml", operations)]);
+        let error = error.unwrap_err();
+        assert!(error.contains(reason), "{error}");
+    }
+    let entry = "- source: {kind: ConfigMap, fieldPath: data}\n  targets: [{select: {kind: ConfigMap}, options: {create: true}, fieldPaths: [data.NEW]}]\n";
+    let doubled: String = (0..40).map(|number| entry.replace("NEW", &format!("k{number}"))).collect();
+    let error = built(&format!("replacements:\n{doubled}"), &[]).unwrap_err();
+    assert!(error.contains("more than 200000 values"), "{error}");
+}
+
+#[test]
+fn paths_are_not_made_deeper_than_values_may_be() {
+    let path = "a/".repeat(100_000);
+    let configuration = format!("namePrefix:\n- {{path: {path}a, create: true}}\n");
+    let error = built("namePrefix: p-\nconfigurations: [c.yaml]\n", &[("c.yaml", configuration)]).unwrap_err();
+    assert!(error.contains("more than 250 segments"), "{error}");
+    let path = "a.".repeat(100_000);
+    let error = built(
+        &format!(
+            "replacements:\n- source: {{kind: ConfigMap, fieldPath: data.k}}\n  targets: [{{select: {{kind: ConfigMap}}, options: {{create: true}}, fieldPaths: [{path}a]}}]\n"
+        ),
+        &[],
+    );
+    let error = error.unwrap_err();
+    assert!(error.contains("more than 250 segments"), "{error}");
+}
+
+#[test]
+fn descriptions_of_kinds_may_be_long_chains_but_not_explode() {
+    let schema: String = (0..50_000).fold("definitions:\n".to_owned(), |mut text, number| {
+        let next = number + 1;
+        writeln!(text, "  d{number}: {{properties: {{a: {{$ref: '#/definitions/d{next}'}}}}}}").unwrap();
+        text
+    });
+    built("openapi: {path: s.yaml}\n", &[("s.yaml", schema)]).unwrap();
+    let head = "x.Kind: {Schema: {properties: {kind: {}, apiVersion: {}, metadata: {}, t: {$ref: t0}}}}\n";
+    let types = |properties: &dyn Fn(usize) -> String, count: usize| -> String {
+        (0..count)
+            .map(|number| format!("t{number}: {{Schema: {{properties: {{{}}}}}}}\n", properties(number)))
+            .collect()
+    };
+    let twice = types(&|number| format!("a: {{$ref: t{0}}}, b: {{$ref: t{0}}}", number + 1), 40);
+    let error = built("crds: [c.yaml]\n", &[("c.yaml", format!("{head}{twice}"))]).unwrap_err();
+    assert!(error.contains("more than 100000 properties"), "{error}");
+    let chain = types(&|number| format!("a: {{$ref: t{}}}", number + 1), 20_000);
+    let error = built("crds: [c.yaml]\n", &[("c.yaml", format!("{head}{chain}"))]).unwrap_err();
+    assert!(error.contains("more than 250 segments"), "{error}");
+}
+
+#[test]
+fn variables_anchors_and_keys_that_come_twice_take_no_more_than_their_text() {
+    let object = |annotations: &str| {
+        format!("apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: b\n  annotations: {{{annotations}}}\n")
+    };
+    let variable = "vars: [{name: A, objref: {apiVersion: v1, kind: ConfigMap, name: b}, fieldref: {fieldpath: metadata.annotations.a}}]\nconfigurations: [c.yaml]\n";
+    let places = "varReference: [{path: metadata/annotations, kind: ConfigMap}]\n".to_owned();
+    let build = |annotations: String| {
+        let mut tree = MemoryTree::default();
+        tree.insert("kustomization.yaml", format!("resources: [r.yaml]\n{variable}").into_bytes());
+        tree.insert("r.yaml", object(&annotations).into_bytes());
+        tree.insert("c.yaml", places.clone().into_bytes());
+        overlay::build(&tree, "", &BuildOptions::default()).map(drop).map_err(|error| error.to_string())
+    };
+    let error = build(format!("a: {}, b: {}", "x".repeat(1 << 20), "$(A)".repeat(100_000))).unwrap_err();
+    assert!(error.contains("more than 64 MiB"), "{error}");
+    build(format!("a: x, b: '{}'", "$(".repeat(1 << 19))).unwrap();
+
+    let anchors: String = (0..200).map(|number| format!("&a{number} [")).collect();
+    let text = format!("{OBJECT}x: {anchors}{}{}\n", "x,".repeat(100_000), "]".repeat(200));
+    let mut tree = MemoryTree::default();
+    tree.insert("kustomization.yaml", &b"resources: [r.yaml]\n"[..]);
+    tree.insert("r.yaml", text.into_bytes());
+    assert!(failure(&tree, "").to_string().contains("anchors name more than"));
+
+    let text = format!("resources: [r.yaml]\n{}", "namePrefix: x\n".repeat(100_000));
+    tree.insert("kustomization.yaml", text.into_bytes());
+    tree.insert("r.yaml", OBJECT.as_bytes());
+    overlay::build(&tree, "", &BuildOptions::default()).unwrap();
+}

@@ -1,7 +1,8 @@
 //! `images`: new names, tags and digests for container images.
 //!
 //! Owns finding images in an object and rewriting them. As kustomize does, it looks into every list called `containers` or
-//! `initContainers` at any depth, whatever the kind, but into no `ephemeralContainers`.
+//! `initContainers` at any depth, of all kinds but CustomResourceDefinition, and where the configuration says so, but into
+//! no `ephemeralContainers`.
 
 use std::sync::Arc;
 

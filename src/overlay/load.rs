@@ -381,7 +381,7 @@ impl<'t> Loader<'t> {
         // Only at the top: a thread that waits for others takes more of their work on, and would stand in many folders at
         // once, one on top of the other.
         let is_worth_it = entries.len() >= WORTH_THREADS && self.chain.len() == 1;
-        let Some(tree) = self.tree.shared().filter(|_| is_worth_it) else { return None };
+        let tree = self.tree.shared().filter(|_| is_worth_it)?;
         let before = self.counts.snapshot();
         let start = Start {
             tree,

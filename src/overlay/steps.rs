@@ -143,7 +143,7 @@ impl Loader<'_> {
         Ok(())
     }
 
-    /// An entry of `patchesStrategicMerge` is the patch itself if it reads as one, and a path otherwise.
+    /// An entry of `patchesStrategicMerge` is the patch itself if it has several lines or is in braces, and a path otherwise.
     pub(super) fn strategic(&mut self, folder: &Folder, entry: &str, origin: &Origin) -> Result<Patch, Error> {
         let is_inline = entry.contains('\n') || entry.trim_start().starts_with('{');
         let (path, patch) = if is_inline { ("", entry) } else { (entry, "") };

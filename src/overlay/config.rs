@@ -2,7 +2,7 @@
 //! `crds` add to them.
 //!
 //! Owns the sections and how they are merged. What is put at the places is in the file of each field; the rows for labels
-//! and annotations stand in [`labels`](super::labels), those for variables in [`variables`](super::variables).
+//! and annotations stand in `labels`, those for variables in `variables`.
 
 use std::sync::{Arc, LazyLock, OnceLock};
 

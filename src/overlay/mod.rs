@@ -1,6 +1,6 @@
 //! A kustomize-compatible build, in process, over an abstract tree of files.
 //!
-//! Owns the meaning of kustomization files: what `kustomize build` (5.8) would print for a folder, [`build`] and [`write`]
+//! Owns the meaning of kustomization files: what `kustomize build` (5.8) would print for a folder, [`build`] and [`write()`]
 //! make of it, to the byte, and an [`Overlay`] does to objects what a component does to those that came before it. Nothing
 //! is executed and nothing is fetched: plugins of others, Helm charts and remote bases are refused by name.
 //!

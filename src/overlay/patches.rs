@@ -70,7 +70,7 @@ impl Patch {
             (None, _) | (_, 0) => Ok(Self::Named(patches)),
             (Some(selector), 1) => {
                 let mut patch = patches.remove(0);
-                patch.write_out_metadata();
+                patch.write_out(&["labels", "annotations"]);
                 Ok(Self::Selected(Box::new(selector), patch))
             }
             (Some(_), _) => Err(origin.invalid("a patch with a `target` must be one document")),
@@ -130,16 +130,21 @@ impl MergePatch {
             may_lose_name = metadata.contains_key("$patch");
         }
         let may_rename = options.allow_name_change || options.allow_kind_change;
-        Self { origin: origin.clone(), id, fields, may_rename, may_lose_name, schema: schema.cloned() }
+        let mut patch = Self { origin: origin.clone(), id, fields, may_rename, may_lose_name, schema: schema.cloned() };
+        if may_rename {
+            // Kustomize notes the permission among the annotations of the patch.
+            patch.write_out(&["annotations"]);
+        }
+        patch
     }
 
     /// A patch with a target is copied for each object, and kustomize copies labels and annotations as texts: a `null`
     /// among them becomes the word and removes nothing.
-    fn write_out_metadata(&mut self) {
+    fn write_out(&mut self, parts: &[&str]) {
         let Some(metadata) = self.fields.get_mut("metadata").and_then(Node::as_mapping_mut) else {
             return;
         };
-        for field in ["labels", "annotations"] {
+        for field in parts {
             match metadata.get_mut(field) {
                 Some(Node::Mapping(pairs)) if !pairs.is_empty() => pairs.values_mut().for_each(resource::write_out),
                 Some(_) => {

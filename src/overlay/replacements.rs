@@ -1,7 +1,7 @@
 //! `replacements`: a value of one object put into others.
 //!
 //! Owns finding the source and the targets, and what of a value is copied. The way to a field is in
-//! [`field_path`](super::field_path).
+//! `field_path`.
 
 use std::borrow::Cow;
 

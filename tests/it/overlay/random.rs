@@ -367,10 +367,11 @@ impl Draw {
                 (_, "Widget") => "spec:\n  list: [{name: b, v: 3}]\n  ref: null\n".to_owned(),
                 _ => String::new(),
             };
+            // `tier` is among no `commonLabels`: kustomize shares those between their places, and a `null` reaches all.
             let extra = self.one(&[
                 "labels: {patched: \"1\"}",
                 "annotations: {n: \"yes\"}",
-                "labels: {app: null}",
+                "labels: {tier: null}",
                 "annotations: {note: 1.50}",
             ]);
             let body = format!(

@@ -7,7 +7,7 @@ use std::fmt;
 
 use regex::Regex;
 
-use super::growth;
+use super::{fields, growth};
 use crate::yaml::{Mapping, Node, Scalar, Style};
 
 /// One step of a path.
@@ -42,7 +42,7 @@ impl FieldPath {
     /// Reads a path of a replacement: segments are separated by dots, `\.` is a dot within a key, and what stands in
     /// brackets is one segment.
     pub(super) fn new(written: &str) -> Result<Self, String> {
-        let mut parts = split(written).into_iter();
+        let mut parts = fields::split(written, '.').into_iter();
         let mut segments = Vec::new();
         while let Some(part) = parts.next() {
             if !part.starts_with('[') || part.ends_with(']') {
@@ -68,7 +68,7 @@ impl FieldPath {
     /// Reads a path of a variable: `a[1].b` and `a.1.b` are the same.
     pub(super) fn of_variable(written: &str) -> Result<Self, String> {
         let mut segments = Vec::new();
-        for part in split(written) {
+        for part in fields::split(written, '.') {
             let (key, index) = match part.split_once('[') {
                 Some((key, index)) => (key, index.strip_suffix(']')),
                 None => (part.as_str(), Some("")),
@@ -84,21 +84,6 @@ impl FieldPath {
         }
         Ok(Self { segments, written: written.to_owned() })
     }
-}
-
-/// The parts between dots. A backslash keeps a dot.
-fn split(path: &str) -> Vec<String> {
-    let mut parts = vec![String::new()];
-    let mut characters = path.chars().peekable();
-    while let Some(character) = characters.next() {
-        match (character, parts.last_mut()) {
-            ('\\', Some(last)) if characters.peek() == Some(&'.') => last.extend(characters.next()),
-            ('.', _) => parts.push(String::new()),
-            (character, Some(last)) => last.push(character),
-            (_, None) => {}
-        }
-    }
-    parts
 }
 
 impl Segment {

@@ -92,7 +92,7 @@ impl FieldTable {
         for spec in specs {
             let FieldSpec { group, version, kind, path, create } = spec.clone();
             let places = if kind.is_empty() { &mut table.any } else { table.by_kind.entry(kind).or_default() };
-            places.push(Place { group, version, segments: split(&path), create });
+            places.push(Place { group, version, segments: split(&path, '/'), create });
         }
         table
     }
@@ -105,16 +105,16 @@ impl FieldTable {
     }
 }
 
-/// The segments of a path. `\/` is a slash within a name.
-pub(super) fn split(path: &str) -> Vec<String> {
+/// The segments of a path. A backslash keeps a separator within a name.
+pub(super) fn split(path: &str, separator: char) -> Vec<String> {
     let mut segments = vec![String::new()];
     let mut characters = path.chars().peekable();
     while let Some(character) = characters.next() {
         match (character, segments.last_mut()) {
-            ('\\', Some(last)) if characters.peek() == Some(&'/') => {
+            ('\\', Some(last)) if characters.peek() == Some(&separator) => {
                 last.extend(characters.next());
             }
-            ('/', _) => segments.push(String::new()),
+            (character, _) if character == separator => segments.push(String::new()),
             (character, Some(last)) => last.push(character),
             (_, None) => {}
         }
@@ -218,7 +218,7 @@ mod tests {
 
     fn set(object: &mut Node, path: &str, create: bool) -> Result<(), String> {
         let empty = Node::mapping();
-        visit(object, &split(path), create.then_some(&empty), &mut |value| {
+        visit(object, &split(path, '/'), create.then_some(&empty), &mut |value| {
             *value = Node::string("x");
             Ok(())
         })
@@ -238,7 +238,7 @@ mod tests {
 
     #[test]
     fn a_slash_can_be_escaped() {
-        assert_eq!(split(r"metadata/annotations/example.com\/a"), ["metadata", "annotations", "example.com/a"]);
+        assert_eq!(split(r"metadata/annotations/example.com\/a", '/'), ["metadata", "annotations", "example.com/a"]);
     }
 
     #[test]

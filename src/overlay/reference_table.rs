@@ -44,7 +44,7 @@ impl ReferenceTable {
                     version: version.clone(),
                     kind: kind.clone(),
                     referrer: (spec.group.clone(), spec.version.clone()),
-                    path: fields::split(&spec.path),
+                    path: fields::split(&spec.path, '/'),
                 });
             }
         }

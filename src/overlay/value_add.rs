@@ -30,7 +30,7 @@ pub(super) struct Target {
 impl AddValue {
     pub(super) fn apply(&self, resources: &mut [Resource]) -> Result<(), Error> {
         for target in &self.targets {
-            let path = fields::split(&target.field);
+            let path = fields::split(&target.field, '/');
             growth::check_path(path.len()).map_err(|reason| self.origin.invalid(reason))?;
             let is_meant =
                 |resource: &Resource| target.selector.as_ref().is_none_or(|selector| selector.matches(resource));

@@ -65,20 +65,19 @@ impl FieldPath {
         Ok(Self { segments, written: written.to_owned() })
     }
 
-    /// Reads a path of a variable: `a[1].b` and `a.1.b` are the same.
+    /// Reads a path of a variable: `a[1].b`, `a.1.b` and `a.[1].b` are the same, and stray dots say nothing.
     pub(super) fn of_variable(written: &str) -> Result<Self, String> {
         let mut segments = Vec::new();
         for part in fields::split(written, '.') {
-            let (key, index) = match part.split_once('[') {
-                Some((key, index)) => (key, index.strip_suffix(']')),
-                None => (part.as_str(), Some("")),
-            };
-            let index = index.ok_or_else(|| format!("`{part}` has no closing bracket"))?;
-            segments.push(match key.parse() {
-                Ok(index) => Segment::Index(index),
-                Err(_) => Segment::Key(key.to_owned()),
-            });
-            if !index.is_empty() {
+            let (key, index) = part.split_once('[').map_or((part.as_str(), None), |(key, index)| (key, Some(index)));
+            if !key.is_empty() {
+                segments.push(match key.parse() {
+                    Ok(index) => Segment::Index(index),
+                    Err(_) => Segment::Key(key.to_owned()),
+                });
+            }
+            if let Some(index) = index {
+                let index = index.strip_suffix(']').ok_or_else(|| format!("`{part}` has no closing bracket"))?;
                 segments.push(Segment::Index(index.parse().map_err(|_| format!("`{index}` is not an index"))?));
             }
         }
@@ -295,7 +294,7 @@ mod tests {
     #[test]
     fn paths_of_variables_have_indices_in_brackets() {
         let node = Node::from(json!({"a": [{"b": 1}, {"b": 2}]}));
-        for path in ["a[1].b", "a.1.b"] {
+        for path in ["a[1].b", "a.1.b", "a.[1].b", ".a..1.b."] {
             let path = FieldPath::of_variable(path).unwrap();
             assert_eq!(find(&node, &path).unwrap().and_then(Node::text), Some("2"));
         }

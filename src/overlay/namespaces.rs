@@ -70,15 +70,23 @@ impl SetNamespace {
             result.map_err(|reason| self.origin.patch(resource.original_id(), reason))?;
         }
         if has_subjects {
-            self.set_subjects(&mut resource.node);
+            self.set_subjects(&mut resource.node)
+                .map_err(|reason| self.origin.patch(resource.original_id(), reason.to_owned()))?;
         }
         Ok(is_changed)
     }
 
-    fn set_subjects(&self, binding: &mut Node) {
-        let Some(subjects) = binding.get_mut("subjects").and_then(Node::as_sequence_mut) else {
-            return;
+    fn set_subjects(&self, binding: &mut Node) -> Result<(), &'static str> {
+        let subjects = match binding.get_mut("subjects") {
+            Some(Node::Sequence(subjects)) if self.subjects != Subjects::None => subjects,
+            Some(subjects) if self.subjects != Subjects::None && !subjects.is_null() => {
+                return Err("its `subjects` are not a list");
+            }
+            _ => return Ok(()),
         };
+        if subjects.iter().any(|subject| !subject.is_null() && !matches!(subject, Node::Mapping(_))) {
+            return Err("one of its `subjects` is not a map");
+        }
         let is_meant = |subject: &Mapping| {
             let text = |field: &str| subject.get(field).and_then(Node::text);
             match self.subjects {
@@ -95,6 +103,7 @@ impl SetNamespace {
             }
             subject.insert("namespace", Node::string(&self.namespace));
         }
+        Ok(())
     }
 }
 

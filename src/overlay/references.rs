@@ -14,7 +14,7 @@ use super::hash;
 use super::layer;
 use super::reference_table::{Reference, ReferenceTable};
 use super::resource::{Affixes, OwnedId, Resource};
-use crate::yaml::{Mapping, Node};
+use crate::yaml::{Mapping, Node, Tag};
 
 /// Appends the hashes to the names of the objects that want one.
 pub(super) fn append_hashes(resources: &mut [Resource], file: &str) -> Result<(), Error> {
@@ -29,6 +29,9 @@ pub(super) fn append_hashes(resources: &mut [Resource], file: &str) -> Result<()
 
 /// Lets references follow all names that changed.
 pub(super) fn follow(resources: &mut [Resource], table: &ReferenceTable, file: &str) -> Result<(), Error> {
+    for resource in resources.iter() {
+        check_subjects(resource).map_err(|reason| Origin::new(file, "subjects").patch(resource.id(), reason))?;
+    }
     let renamed: HashSet<String> = resources
         .iter()
         .filter(|resource| !resource.previous.is_empty())
@@ -118,6 +121,40 @@ impl Referrer {
             || self.namespace == candidate.effective_namespace
             || self.subjects.contains(&candidate.namespace)
     }
+}
+
+/// The subjects of a binding of roles are read whether or not a name changed.
+fn check_subjects(binding: &Resource) -> Result<(), String> {
+    let id = binding.id();
+    let is_role_binding = match id.kind {
+        "RoleBinding" => true,
+        "ClusterRoleBinding" => false,
+        _ => return Ok(()),
+    };
+    let subjects = match binding.node.get("subjects") {
+        Some(Node::Sequence(items)) => items.as_slice(),
+        Some(node @ Node::Mapping(_)) => std::slice::from_ref(node),
+        _ => return Ok(()),
+    };
+    if id.group != "rbac.authorization.k8s.io" {
+        return Ok(());
+    }
+    for subject in subjects {
+        match subject {
+            Node::Mapping(subject) if !subject.contains_key("name") => return Err("a subject has no `name`".to_owned()),
+            Node::Mapping(subject) if is_role_binding => {
+                let is_account = subject.get("kind").and_then(Node::text) == Some("ServiceAccount");
+                let is_text = |node: &Node| node.as_scalar().is_some_and(|scalar| scalar.tag() == Tag::Str);
+                if is_account && subject.get("namespace").is_some_and(|namespace| !is_text(namespace)) {
+                    return Err("the `namespace` of a subject is not a text".to_owned());
+                }
+            }
+            Node::Mapping(_) => {}
+            Node::Scalar(_) if !is_role_binding => {}
+            _ => return Err("a subject is not a map".to_owned()),
+        }
+    }
+    Ok(())
 }
 
 fn subject_namespaces(binding: &Node) -> Vec<String> {

@@ -244,18 +244,33 @@ pub(super) fn set_metadata(node: &mut Node, key: &str, value: Node) {
 }
 
 /// Leaves annotations the way kustomize does, which reads and writes those of every object as texts: none are left where
-/// there was an empty map, and a number is quoted.
+/// there was an empty map, and a number is quoted. It does not quote keys: one that looks like a number is one from then on,
+/// and cannot be written.
 pub(super) fn tidy_annotations(node: &mut Node) {
     let Some(metadata) = node.get_mut("metadata").and_then(Node::as_mapping_mut) else {
         return;
     };
     match metadata.get_mut("annotations") {
-        Some(Node::Mapping(pairs)) if !pairs.is_empty() => pairs.values_mut().for_each(write_out),
+        Some(Node::Mapping(pairs)) if !pairs.is_empty() => {
+            pairs.values_mut().for_each(write_out);
+            if pairs.iter().any(|(key, _)| is_misread(key)) {
+                let unquoted = |(key, value): (Scalar, Node)| match is_misread(&key) {
+                    true => (Scalar::plain(key.text()), value),
+                    false => (key, value),
+                };
+                *pairs = std::mem::take(pairs).into_iter().map(unquoted).collect();
+            }
+        }
         Some(annotations) if annotations.is_null() || matches!(annotations, Node::Mapping(_)) => {
             metadata.remove("annotations");
         }
         _ => {}
     }
+}
+
+/// Whether a text is something else without its quotes.
+fn is_misread(key: &Scalar) -> bool {
+    key.tag() == Tag::Str && !matches!(Scalar::plain(key.text()).tag(), Tag::Str | Tag::Merge)
 }
 
 /// Whether an object is for the tools that read it alone, and not for the cluster.

@@ -158,6 +158,9 @@ struct Builder<'t, 'b> {
     budget: &'b mut Budget,
     anchors: HashMap<usize, Node>,
     open: Vec<Open>,
+    /// The lines that begin with a tab, as positions in the text, the last one first. The library skips those that have
+    /// nothing else, kustomize's takes them only where indentation does not count.
+    tabs: Vec<usize>,
 }
 
 impl<'t, 'b> Builder<'t, 'b> {
@@ -170,13 +173,23 @@ impl<'t, 'b> Builder<'t, 'b> {
             block_nesting_limit: MAX_DEPTH,
         };
         let parser = Parser::new_from_str_with_options(text, options);
-        Self { text, parser, first_line, twice, budget, anchors: HashMap::new(), open: Vec::new() }
+        let mut tabs: Vec<usize> = text.match_indices("\n\t").map(|(position, _)| position + 1).collect();
+        tabs.reverse();
+        if text.starts_with('\t') {
+            tabs.push(0);
+        }
+        Self { text, parser, first_line, twice, budget, anchors: HashMap::new(), open: Vec::new(), tabs }
     }
 
     /// The first document, or `None` if there is none.
     fn document(&mut self) -> Result<Option<Node>, Error> {
+        if self.begins_with_an_end() {
+            let message = "a document ends here (`...`) before it begins".to_owned();
+            return Err(Error { message, line: self.first_line + 1, column: 1, kind: ErrorKind::Syntax });
+        }
         while let Some(event) = self.parser.next_event() {
             let (event, span) = event.map_err(|error| self.syntax(&error))?;
+            self.check_tabs(&event, &span)?;
             let (node, anchor) = match event {
                 Event::Scalar(text, style, anchor, tag) => {
                     (Node::Scalar(self.scalar(&text, style, tag.as_deref(), &span)?), anchor)
@@ -216,6 +229,32 @@ impl<'t, 'b> Builder<'t, 'b> {
             self.add(node, &span)?;
         }
         Ok(None)
+    }
+
+    /// Whether the mark that ends documents stands before any document.
+    fn begins_with_an_end(&self) -> bool {
+        let mut lines = self.text.lines().filter(|line| !line.trim_start().starts_with('#') && !line.trim().is_empty());
+        lines.next().is_some_and(|line| {
+            line.strip_prefix("...").is_some_and(|rest| rest.is_empty() || rest.starts_with([' ', '\t']))
+        })
+    }
+
+    /// Refuses lines that begin with a tab up to the end of an event, except within quotes, braces and brackets.
+    fn check_tabs(&mut self, event: &Event<'_>, span: &Span) -> Result<(), Error> {
+        let Some(range) = span.byte_range().filter(|_| !self.tabs.is_empty()) else { return Ok(()) };
+        let is_quoted = matches!(event, Event::Scalar(_, ScalarStyle::SingleQuoted | ScalarStyle::DoubleQuoted, ..));
+        let is_free = self.is_in_flow() || is_quoted;
+        while let Some(&tab) = self.tabs.last()
+            && tab < range.end
+        {
+            if !(is_free && (self.is_in_flow() || range.start <= tab)) {
+                let line = self.first_line + self.text[..tab].matches('\n').count() + 1;
+                let message = "a line begins with a tab, which is no indentation".to_owned();
+                return Err(Error { message, line, column: 1, kind: ErrorKind::Syntax });
+            }
+            self.tabs.pop();
+        }
+        Ok(())
     }
 
     /// Keeps what an anchor names. Anchors within anchors keep their values many times, whether or not they are used.

@@ -47,9 +47,8 @@ impl SetNamespace {
         let is_changed = (is_namespace || is_namespaced) && before != self.namespace && !is_kept;
         let has_subjects = matches!(id.kind, "RoleBinding" | "ClusterRoleBinding");
         let places = self.places.of(&id);
-        if is_changed {
-            resource.remember_id();
-        }
+        // Also where it is there already: a reference that says a namespace itself is given this one then.
+        resource.remember_id();
         if is_namespaced && !is_kept {
             set_metadata(&mut resource.node, "namespace", Node::string(&self.namespace));
         }

@@ -99,6 +99,9 @@ impl Layer {
         }
         for component in &self.components {
             component.apply(resources)?;
+            // Kustomize takes all objects over from a component one by one, so that names it has made alike are a fault
+            // here and not only at the end.
+            refuse_duplicates(resources, &Origin::new(&self.file, "components"))?;
         }
         for step in &self.steps {
             step.apply(resources)?;

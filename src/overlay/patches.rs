@@ -164,6 +164,8 @@ impl MergePatch {
         }
         let outcome = merge_object(&mut resource.node, &self.fields, rule)
             .map_err(|fault| self.origin.patch(resource.original_id(), fault.to_string()))?;
+        // Kustomize writes every field of the object anew, these in quotes: to a later patch they are texts.
+        yaml::quote_truths(&mut resource.node);
         if let Some((name, namespace)) = kept {
             set_metadata(&mut resource.node, "name", Node::string(name));
             if !namespace.is_empty() {

@@ -1,7 +1,8 @@
-//! What a detour through JSON makes of nodes.
+//! What kustomize's own detours make of nodes.
 //!
-//! Owns two such detours of kustomize: objects that a JSON patch changes are written as JSON and read again, and the
-//! patches themselves are read as YAML 1.1 and then as JSON, whose numbers are floats.
+//! Owns two that go through JSON: objects that a JSON patch changes are written as JSON and read again, and the patches
+//! themselves are read as YAML 1.1 and then as JSON, whose numbers are floats. And one that does not: what a merge does to
+//! all the values of an object.
 
 use super::node::{Mapping, Node, NotJson, Scalar, Style, Tag};
 use super::scalar_style::truth_in_yaml_1_1;
@@ -47,6 +48,19 @@ fn normalized(scalar: &Scalar) -> Result<Scalar, NotJson> {
         Tag::Str if scalar.style() == Style::Exact => scalar.clone(),
         Tag::Str | Tag::Merge => Scalar::string(go_writer::reread(scalar)?).with_style(Style::Quoted),
     })
+}
+
+/// Puts texts into quotes that would be truth values in YAML 1.1 without them.
+pub fn quote_truths(node: &mut Node) {
+    match node {
+        Node::Scalar(scalar) => {
+            if scalar.tag() == Tag::Str && scalar.style() == Style::Plain && truth_in_yaml_1_1(scalar.text()).is_some() {
+                *scalar = Scalar::string(scalar.text()).with_style(Style::Quoted);
+            }
+        }
+        Node::Sequence(items) => items.iter_mut().for_each(quote_truths),
+        Node::Mapping(mapping) => mapping.values_mut().for_each(quote_truths),
+    }
 }
 
 /// A node as it is read as YAML 1.1 and then as JSON: `yes` is a truth value, also as a key, and every number is a float.

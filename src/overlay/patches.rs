@@ -86,7 +86,7 @@ impl Patch {
                     *removed = selector.matches(resource) && patch.apply(resource)? == Outcome::Removed;
                 }
                 remove(resources, &removed);
-                if patch.may_rename { layer::refuse_duplicates(resources, &patch.origin) } else { Ok(()) }
+                layer::refuse_duplicates(resources, &patch.origin)
             }
             Self::Json(selector, patch, origin) => {
                 for resource in resources.iter_mut().filter(|resource| selector.matches(resource)) {
@@ -165,7 +165,7 @@ impl MergePatch {
         let outcome = merge_object(&mut resource.node, &self.fields, rule)
             .map_err(|fault| self.origin.patch(resource.original_id(), fault.to_string()))?;
         // Kustomize writes every field of the object anew, these in quotes: to a later patch they are texts.
-        yaml::quote_truths(&mut resource.node);
+        yaml::settle(&mut resource.node);
         if let Some((name, namespace)) = kept {
             set_metadata(&mut resource.node, "name", Node::string(name));
             if !namespace.is_empty() {
@@ -205,10 +205,7 @@ fn apply_named(patches: &[MergePatch], resources: &mut Vec<Resource>) -> Result<
         }
     }
     remove(resources, &removed);
-    match patches.iter().find(|patch| patch.may_rename) {
-        Some(patch) => layer::refuse_duplicates(resources, &patch.origin),
-        None => Ok(()),
-    }
+    Ok(())
 }
 
 /// The places of the objects by every kind and name that they have or had.

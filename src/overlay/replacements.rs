@@ -158,7 +158,7 @@ impl Target {
             // The field keeps its type: a number put into a text is a text.
             (Node::Scalar(old), Node::Scalar(new)) => {
                 *old = match old.style() == Style::Made {
-                    true => Scalar::plain(new.text()),
+                    true => Scalar::plain(new.text()).with_style(Style::Made),
                     false => Scalar::tagged(new.text(), old.tag()).with_style(old.style()),
                 };
             }

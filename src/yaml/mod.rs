@@ -31,7 +31,7 @@ pub use go_json::write_go_json;
 pub use go_writer::write_go;
 pub use node::{Mapping, Node, NotJson, Scalar, Style, Tag, texts};
 pub use spans::{Place, Step, locate};
-pub use through_json::{from_yaml_1_1, normalize, quote_truths};
+pub use through_json::{from_yaml_1_1, normalize, settle};
 
 use serde::de::DeserializeOwned;
 use serde::ser::{Serialize, Serializer};

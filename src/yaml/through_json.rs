@@ -50,16 +50,20 @@ fn normalized(scalar: &Scalar) -> Result<Scalar, NotJson> {
     })
 }
 
-/// Puts texts into quotes that would be truth values in YAML 1.1 without them.
-pub fn quote_truths(node: &mut Node) {
+/// What a merge does to every value of an object, whether or not it is in the patch: texts that would be truth values in
+/// YAML 1.1 get quotes, and what was put into a field that had to be made becomes a text.
+pub fn settle(node: &mut Node) {
     match node {
         Node::Scalar(scalar) => {
-            if scalar.tag() == Tag::Str && scalar.style() == Style::Plain && truth_in_yaml_1_1(scalar.text()).is_some() {
+            if scalar.style() == Style::Made {
+                let time = (scalar.tag() == Tag::Timestamp).then(|| resolve::timestamp(scalar.text())).flatten();
+                *scalar = Scalar::string(time.as_deref().unwrap_or(scalar.text()));
+            } else if scalar.tag() == Tag::Str && scalar.style() == Style::Plain && truth_in_yaml_1_1(scalar.text()).is_some() {
                 *scalar = Scalar::string(scalar.text()).with_style(Style::Quoted);
             }
         }
-        Node::Sequence(items) => items.iter_mut().for_each(quote_truths),
-        Node::Mapping(mapping) => mapping.values_mut().for_each(quote_truths),
+        Node::Sequence(items) => items.iter_mut().for_each(settle),
+        Node::Mapping(mapping) => mapping.values_mut().for_each(settle),
     }
 }
 

@@ -11,4 +11,5 @@ pub mod git;
 pub mod operations;
 pub mod overlay;
 pub mod render;
+pub mod secrets;
 pub mod yaml;

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 use crate::domain::app_spec::Replicas;
 use crate::domain::fleet::{Delivery, Provider};
-use crate::domain::{AppName, Cpu, EnvironmentName, Framework, ImageRef, Memory, PlanName};
+use crate::domain::{AppName, Cpu, EnvironmentName, Framework, ImageRef, Memory, PlanName, VariableName};
 use crate::git::BranchName;
 
 /// From a short app spec to a reviewed commit on a fleet repository.
@@ -59,7 +59,7 @@ pub(super) enum Verb {
     Detect(DetectArgs),
     /// Render a spec to standard output or a folder; no Git, no network
     #[command(
-        after_help = "Examples:\n  wooo render wooo.yaml --env staging\n  wooo render wooo.yaml --env production --fleet ../fleet -o out"
+        after_help = "Examples:\n  wooo render wooo.yaml --env staging\n  wooo render wooo.yaml --env production --fleet ../fleet -o out\n  wooo render --alertmanager --env production --fleet ../fleet > alertmanager.yml"
     )]
     Render(RenderArgs),
     /// Build a kustomization to standard output, as `kustomize build` does
@@ -128,6 +128,12 @@ pub(super) enum Verb {
     /// Lift a hold
     #[command(after_help = "Example:\n  wooo unhold shop --env production")]
     Unhold(AppArgs),
+    /// Keep secrets, encrypted for the cluster
+    #[command(
+        subcommand,
+        after_help = "Examples:\n  wooo secret set shop STRIPE_KEY --env production\n  wooo secret generate shop --env production"
+    )]
+    Secret(SecretVerb),
     /// Render apps again after templates, overlays, settings or specs changed
     #[command(
         after_help = "Examples:\n  wooo rerender --fleet ../fleet --dry-run\n  wooo rerender --app shop --env staging --merge"
@@ -216,8 +222,9 @@ pub(super) struct DetectArgs {
 
 #[derive(Args, Debug)]
 pub(super) struct RenderArgs {
-    /// The app spec
-    pub(super) spec: PathBuf,
+    /// The app spec [default: with --alertmanager, every app of the fleet]
+    #[arg(required_unless_present = "alertmanager")]
+    pub(super) spec: Option<PathBuf>,
     /// The environment
     #[arg(long = "env", value_name = "ENV")]
     pub(super) environment: EnvironmentName,
@@ -227,6 +234,12 @@ pub(super) struct RenderArgs {
     /// Write one file per object into this folder
     #[arg(short = 'o', long = "out", value_name = "DIR")]
     pub(super) out: Option<PathBuf>,
+    /// Print the routing of alerts instead, as the configuration of an Alertmanager without an operator
+    #[arg(long, conflicts_with = "out")]
+    pub(super) alertmanager: bool,
+    /// The folder in which that Alertmanager finds its secrets, one folder for each Secret
+    #[arg(long, value_name = "PATH", default_value = "/etc/alertmanager/secrets", requires = "alertmanager")]
+    pub(super) secrets_dir: String,
 }
 
 #[derive(Args, Debug)]
@@ -420,6 +433,43 @@ pub(super) struct ResizeArgs {
     /// The processor limit, for example 750m; the request keeps its proportion
     #[arg(long)]
     pub(super) cpu: Option<Cpu>,
+}
+
+/// What can be done with secrets.
+#[derive(Debug, Subcommand)]
+pub(super) enum SecretVerb {
+    /// Encrypt a value and commit the ciphertext; the value comes from standard input, or from a prompt
+    #[command(
+        after_help = "Examples:\n  wooo secret set shop STRIPE_KEY --env production\n  pass show stripe | wooo secret set shop STRIPE_KEY --env production --merge"
+    )]
+    Set(SecretSetArgs),
+    /// Make the passwords that an app's add-ons lack, for example after add-ons were written into its spec by hand
+    #[command(after_help = "Example:\n  wooo secret generate shop --env production --merge")]
+    Generate(SecretGenerateArgs),
+}
+
+#[derive(Args, Debug)]
+pub(super) struct SecretGenerateArgs {
+    /// The app's name
+    pub(super) app: AppName,
+    /// The environment [default: every one that the app is in]
+    #[arg(long = "env", value_name = "ENV")]
+    pub(super) environment: Option<EnvironmentName>,
+    #[command(flatten)]
+    pub(super) change: ChangeArgs,
+}
+
+#[derive(Args, Debug)]
+pub(super) struct SecretSetArgs {
+    /// The app's name
+    pub(super) app: AppName,
+    /// The variable
+    pub(super) name: VariableName,
+    /// The environment [default: every one that the app is in]
+    #[arg(long = "env", value_name = "ENV")]
+    pub(super) environment: Option<EnvironmentName>,
+    #[command(flatten)]
+    pub(super) change: ChangeArgs,
 }
 
 #[derive(Args, Debug)]

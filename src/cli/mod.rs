@@ -61,6 +61,7 @@ fn run(verb: Verb, printer: &Printer) -> Result<bool, Problems> {
         Verb::Promote(args) => verbs::intent::promote(args, printer),
         Verb::Hold(args) => verbs::intent::hold(args, printer),
         Verb::Unhold(args) => verbs::intent::unhold(args, printer),
+        Verb::Secret(verb) => verbs::secret::run(verb, printer),
         Verb::Offboard(args) => verbs::intent::offboard(args, printer),
     }
 }

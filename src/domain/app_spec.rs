@@ -1,15 +1,18 @@
 //! The app spec: the short file in which an app's owner says what they want.
 
 use std::borrow::Cow;
-use std::fmt;
 use std::str::FromStr;
 
 use indexmap::IndexMap;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
+use super::addons::{Addon, AddonKind};
+use super::alerts::{Alerts, Language, Metrics};
+use super::credential;
 use super::document::Document;
 use super::names::InvalidName;
+use super::numbers::ranged;
 use super::problem::{Problem, Problems};
 use super::{AppName, Framework, HostName, ImageRef, PlanName, UrlPath, VariableName, WorkerName};
 use crate::yaml::Step;
@@ -86,6 +89,12 @@ pub struct AppSpec {
     /// Thresholds of the app's alerts.
     #[serde(default, skip_serializing_if = "Alerts::is_default")]
     pub alerts: Alerts,
+    /// The metrics of the app's requests, if they are not those of its framework's usual exporter.
+    #[serde(default, skip_serializing_if = "Metrics::is_default")]
+    pub metrics: Metrics,
+    /// The language of alerts and dashboards; the fleet's own if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub language: Option<Language>,
     /// What automation may do about an alert.
     #[serde(default, skip_serializing_if = "AutoRepair::is_default")]
     pub auto_repair: AutoRepair,
@@ -105,69 +114,6 @@ pub enum SourceType {
     Docker,
     /// An uploaded archive.
     Upload,
-}
-
-/// Declares a number type with a closed range, whose error says the range.
-macro_rules! ranged {
-    ($(#[$doc:meta])* $name:ident($inner:ty), $what:literal, $min:literal..=$max:literal) => {
-        $(#[$doc])*
-        #[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
-        #[serde(try_from = "i64")]
-        pub struct $name($inner);
-
-        impl JsonSchema for $name {
-            fn inline_schema() -> bool {
-                true
-            }
-
-            fn schema_name() -> Cow<'static, str> {
-                stringify!($name).into()
-            }
-
-            fn json_schema(_: &mut SchemaGenerator) -> Schema {
-                json_schema!({"type": "integer", "minimum": $min, "maximum": $max})
-            }
-        }
-
-        impl $name {
-            /// The number.
-            #[must_use]
-            pub const fn get(self) -> $inner {
-                self.0
-            }
-        }
-
-        impl TryFrom<i64> for $name {
-            type Error = InvalidName;
-
-            fn try_from(number: i64) -> Result<Self, InvalidName> {
-                <$inner>::try_from(number)
-                    .ok()
-                    .filter(|number| ($min..=$max).contains(number))
-                    .map(Self)
-                    .ok_or_else(|| InvalidName::new(format!(
-                        concat!($what, " {} is out of range: {} to {}"), number, $min, $max
-                    )))
-            }
-        }
-
-        impl FromStr for $name {
-            type Err = InvalidName;
-
-            fn from_str(text: &str) -> Result<Self, InvalidName> {
-                let number: i64 = text
-                    .parse()
-                    .map_err(|_| InvalidName::new(format!(concat!($what, " `{}` is not a whole number"), text)))?;
-                Self::try_from(number)
-            }
-        }
-
-        impl fmt::Display for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                self.0.fmt(f)
-            }
-        }
-    };
 }
 
 ranged! {
@@ -235,40 +181,13 @@ impl FromStr for EnvValue {
         if text.contains('\0') || text.len() > 32 * 1024 {
             return Err(InvalidName::new("a variable's value has at most 32768 bytes and no NUL"));
         }
-        if let Some(kind) = looks_secret(text) {
+        if let Some(kind) = credential::kind_of(text) {
             // The value is not repeated: this message goes to logs and comments.
             return Err(InvalidName::new(format!(
                 "this value looks like {kind}; name the variable under `secrets:` and store its value encrypted"
             )));
         }
         Ok(Self(text.to_owned()))
-    }
-}
-
-/// The kinds of secret that are recognised by their form alone, without false alarms.
-fn looks_secret(text: &str) -> Option<&'static str> {
-    let base64url =
-        |part: &str| part.len() >= 8 && part.bytes().all(|c| c.is_ascii_alphanumeric() || matches!(c, b'-' | b'_'));
-    let aws = |word: &str| {
-        word.len() == 20
-            && (word.starts_with("AKIA") || word.starts_with("ASIA"))
-            && word.bytes().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit())
-    };
-    let words = || text.split(|c: char| !c.is_ascii_alphanumeric() && !matches!(c, '-' | '_' | '.'));
-    if text.contains("-----BEGIN") && text.contains("PRIVATE KEY-----") {
-        Some("a private key")
-    } else if words()
-        .any(|word| word.starts_with("eyJ") && word.split('.').count() == 3 && word.split('.').all(base64url))
-    {
-        Some("a signed token")
-    } else if words().any(aws) {
-        Some("an AWS access key")
-    } else if words().any(|word| {
-        word.len() >= 20 && (word.starts_with("ghp_") || word.starts_with("glpat-") || word.starts_with("github_pat_"))
-    }) {
-        Some("a forge's access token")
-    } else {
-        None
     }
 }
 
@@ -284,30 +203,6 @@ impl From<EnvValue> for String {
     fn from(value: EnvValue) -> Self {
         value.0
     }
-}
-
-/// The backing services that wooo knows.
-#[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, JsonSchema, PartialEq, Serialize, strum::Display)]
-#[serde(rename_all = "lowercase")]
-#[strum(serialize_all = "lowercase")]
-pub enum AddonKind {
-    /// PostgreSQL.
-    Postgresql,
-    /// Redis.
-    Redis,
-    /// MongoDB.
-    Mongodb,
-    /// Elasticsearch.
-    Elasticsearch,
-}
-
-/// Settings of a backing service.
-#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
-#[serde(deny_unknown_fields)]
-pub struct Addon {
-    /// The size of its volume.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub storage: Option<super::Memory>,
 }
 
 /// A process beside the web server.
@@ -392,24 +287,6 @@ pub enum Channel {
     Slack,
     /// Any HTTP endpoint.
     Webhook,
-}
-
-/// Thresholds of the app's alerts.
-#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
-#[serde(deny_unknown_fields)]
-pub struct Alerts {
-    /// Memory in use, in percent of the limit.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub memory_percent: Option<Percent>,
-    /// Answers with status 5xx, in percent of all.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub error_percent: Option<Percent>,
-}
-
-impl Alerts {
-    fn is_default(&self) -> bool {
-        *self == Self::default()
-    }
 }
 
 /// How far automation may go.

@@ -2,6 +2,7 @@
 
 use serde::de::DeserializeOwned;
 
+use super::credential;
 use super::problem::{Location, Problem, did_you_mean};
 use crate::yaml::{self, ErrorKind, Place, Step};
 
@@ -81,6 +82,8 @@ impl Document<'_> {
     fn location(&self, place: &Place) -> Location {
         let line = self.text.lines().nth(place.line - 1).unwrap_or_default();
         // The excerpt goes to terminals and comments: a long line is cut, control characters are shown as such.
+        // One that holds a credential is not shown at all.
+        let line = if credential::is_in(line) { "(a line with a credential is not shown)" } else { line };
         let excerpt: String = line.chars().take(200).map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect();
         Location {
             file: self.file.to_owned(),
@@ -125,6 +128,13 @@ mod tests {
         assert_eq!(problem.hints, ["did you mean `replicas`?"]);
         let location = problem.location.unwrap();
         assert_eq!((location.excerpt.as_str(), location.length), ("replcias: 2", 8));
+    }
+
+    #[test]
+    fn a_credential_is_not_shown() {
+        let text = "replicas: AKIAABCDEFGHIJKLMNOP\n";
+        let problem = Document { file: "a.yaml", text }.read::<Sample>().unwrap_err();
+        assert!(!format!("{problem:?}").contains("AKIAABCDEFGHIJKLMNOP"), "{problem:?}");
     }
 
     #[test]

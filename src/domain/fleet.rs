@@ -4,11 +4,14 @@ use indexmap::IndexMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::app_spec::{Owner, Replicas};
+use super::addons::AddonKind;
+use super::alerts::Language;
+use super::app_spec::{AppSpec, Owner, Replicas};
 use super::document::Document;
+use super::monitoring::Monitoring;
 use super::problem::{Problem, Problems, did_you_mean};
 use super::release::{ResourceAmounts, Resources};
-use super::{AppName, ClusterName, Cpu, EnvironmentName, HostName, Memory, PlanName, TenantName};
+use super::{AppName, Cidr, ClusterName, Cpu, EnvironmentName, HostName, ImageRef, Memory, PlanName, TenantName};
 use crate::yaml::Step;
 
 /// The settings of a fleet repository.
@@ -24,6 +27,12 @@ pub struct FleetSettings {
     /// Sizes that replace or add to `basic`, `standard`, `advanced` and `professional`.
     #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
     pub plans: IndexMap<PlanName, Plan>,
+    /// The images of add-ons, instead of the built-in ones: of a mirror, or by digest.
+    #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
+    pub addon_images: IndexMap<AddonKind, ImageRef>,
+    /// The language of alerts and dashboards, where an app's spec does not say one.
+    #[serde(default)]
+    pub language: Language,
     /// What is allowed.
     #[serde(default)]
     pub policy: Policy,
@@ -70,6 +79,20 @@ pub struct Environment {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(regex(pattern = "^-[a-z0-9]+$"))]
     pub namespace_suffix: Option<String>,
+}
+
+impl Environment {
+    /// The namespace of an app here: `app-<name>` with the suffix.
+    #[must_use]
+    pub fn namespace_of(&self, spec: &AppSpec) -> String {
+        self.namespace_in(&spec.name)
+    }
+
+    /// The same for an app whose spec is not at hand.
+    #[must_use]
+    pub fn namespace_in(&self, app: &AppName) -> String {
+        format!("app-{app}{}", self.namespace_suffix.as_deref().unwrap_or_default())
+    }
 }
 
 /// Whose Kubernetes it is.
@@ -130,6 +153,10 @@ pub struct Cluster {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 253))]
     pub issuer: Option<String>,
+    /// The StorageClass of volumes; the cluster's default if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 253))]
+    pub storage_class: Option<String>,
     /// How external-dns is told about host names; without it nothing is annotated.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dns: Option<Dns>,
@@ -139,6 +166,15 @@ pub struct Cluster {
     /// How secrets reach the cluster.
     #[serde(default)]
     pub secrets: SecretBackend,
+    /// The controller's certificate; for `secrets: sealed-secrets`.
+    #[serde(default)]
+    pub sealed_secrets: SealedSecretsSettings,
+    /// Whom values are encrypted for; for `secrets: sops`.
+    #[serde(default)]
+    pub sops: SopsSettings,
+    /// Where values are kept; for `secrets: external-secrets`.
+    #[serde(default)]
+    pub external_secrets: ExternalSecretsSettings,
 }
 
 /// The controller that syncs.
@@ -194,6 +230,12 @@ pub struct Ingress {
     #[serde(default = "ingress_namespace")]
     #[schemars(length(min = 1, max = 63))]
     pub namespace: String,
+    /// Annotations of every Ingress, for the load balancer in front of it.
+    #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
+    pub annotations: IndexMap<String, String>,
+    /// The addresses that requests come from, where a load balancer sends them to pods directly.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub cidrs: Vec<Cidr>,
 }
 
 fn ingress_namespace() -> String {
@@ -210,6 +252,12 @@ pub struct Gateway {
     /// Its namespace, whose pods are let in.
     #[schemars(length(min = 1, max = 63))]
     pub namespace: String,
+    /// Annotations of every HTTPRoute.
+    #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
+    pub annotations: IndexMap<String, String>,
+    /// The addresses that requests come from, where a load balancer sends them to pods directly.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub cidrs: Vec<Cidr>,
 }
 
 /// How external-dns is told about host names.
@@ -232,31 +280,6 @@ pub enum DnsPrefix {
     Both,
 }
 
-/// How a cluster is watched.
-#[derive(Clone, Debug, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Monitoring {
-    /// The namespace of Prometheus, whose pods may read metrics.
-    pub namespace: String,
-    /// Labels by which the Prometheus operator selects its objects.
-    pub labels: IndexMap<String, String>,
-    /// The version of AlertmanagerConfig that the operator serves.
-    pub alertmanager_config: String,
-    /// The label by which Grafana's sidecar finds dashboards.
-    pub dashboard_label: String,
-}
-
-impl Default for Monitoring {
-    fn default() -> Self {
-        Self {
-            namespace: "monitoring".to_owned(),
-            labels: IndexMap::new(),
-            alertmanager_config: "v1alpha1".to_owned(),
-            dashboard_label: "grafana_dashboard".to_owned(),
-        }
-    }
-}
-
 /// How secrets reach the cluster.
 #[derive(Clone, Copy, Debug, Default, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
 #[serde(rename_all = "kebab-case")]
@@ -268,6 +291,69 @@ pub enum SecretBackend {
     Sops,
     /// External Secrets.
     ExternalSecrets,
+}
+
+/// The certificate of a SealedSecrets controller.
+#[derive(Clone, Debug, Default, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct SealedSecretsSettings {
+    /// The file in the fleet repository, as `kubeseal --fetch-cert` prints it; `keys/<cluster>.pem` if absent.
+    pub certificate: Option<String>,
+}
+
+/// Whom SOPS encrypts for.
+#[derive(Clone, Debug, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct SopsSettings {
+    /// The public keys of age: `age1...`. The first is the cluster's, the others may be people's.
+    pub age: Vec<String>,
+    /// The Secret in Flux's namespace with the private key.
+    #[schemars(length(min = 1, max = 253))]
+    pub decryption_secret: String,
+}
+
+impl Default for SopsSettings {
+    fn default() -> Self {
+        Self { age: Vec::new(), decryption_secret: "sops-age".to_owned() }
+    }
+}
+
+/// Where External Secrets finds values.
+#[derive(Clone, Debug, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ExternalSecretsSettings {
+    /// The store.
+    #[schemars(length(min = 1, max = 253))]
+    pub store: String,
+    /// What kind of store it is.
+    pub kind: StoreKind,
+    /// What stands before the name of a value: an app's values are `<prefix><app>/<env>/<NAME>`.
+    #[schemars(length(max = 200))]
+    pub prefix: String,
+    /// How often the cluster looks for new values.
+    #[schemars(regex(pattern = "^[0-9]+[smh]$"))]
+    pub refresh: String,
+}
+
+impl Default for ExternalSecretsSettings {
+    fn default() -> Self {
+        Self {
+            store: "default".to_owned(),
+            kind: StoreKind::default(),
+            prefix: String::new(),
+            refresh: "1h".to_owned(),
+        }
+    }
+}
+
+/// The kind of a store of External Secrets.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
+pub enum StoreKind {
+    /// One for the whole cluster.
+    #[default]
+    ClusterSecretStore,
+    /// One in each app's namespace.
+    SecretStore,
 }
 
 /// A named resource size: what the container requests, and its limits if they are not twice that.

@@ -3,7 +3,8 @@
 use jiff::Timestamp;
 
 use super::app_spec::Replicas;
-use super::{AppName, Cpu, EnvironmentName, ImageRef, Memory, PlanName};
+use super::secrets::Ciphertext;
+use super::{AppName, Cpu, EnvironmentName, ImageRef, Memory, PlanName, VariableName};
 
 /// One wish about one app.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -52,6 +53,15 @@ pub enum Action {
     Resize(Size),
     /// Bring here the release that runs in the environment before this one.
     Promote,
+    /// Give a secret variable its value, which is encrypted already.
+    SetSecret {
+        /// The variable.
+        name: VariableName,
+        /// The value for each environment.
+        values: Vec<(EnvironmentName, Ciphertext)>,
+    },
+    /// Make the passwords that the app's add-ons lack.
+    GenerateSecrets,
     /// Pin the app where it is.
     Hold {
         /// Why.
@@ -89,6 +99,8 @@ impl Action {
             Self::Scale { .. } => "scale",
             Self::Resize(_) => "resize",
             Self::Promote => "promote",
+            Self::SetSecret { .. } => "secret",
+            Self::GenerateSecrets => "passwords",
             Self::Hold { .. } => "hold",
             Self::Unhold => "unhold",
             Self::Offboard => "offboard",

@@ -1,16 +1,22 @@
 //! The values that wooo speaks in: names, specs, settings, intents, problems. Values only: nothing here reads a file, a
 //! clock or a network, and nothing here knows how a value is rendered, stored or asked for.
 
+pub mod addons;
+pub mod alerts;
 pub mod app_spec;
+pub mod credential;
 pub mod document;
 pub mod fleet;
 mod framework;
 mod image;
 pub mod intent;
+pub mod monitoring;
 mod names;
+mod numbers;
 pub mod problem;
 mod quantity;
 pub mod release;
+pub mod secrets;
 
 pub use app_spec::AppSpec;
 pub use document::Document;
@@ -19,8 +25,8 @@ pub use framework::Framework;
 pub use image::ImageRef;
 pub use intent::{Action, Intent};
 pub use names::{
-    AppName, ClusterName, EnvironmentName, HostName, InvalidName, PlanName, TenantName, UrlPath, VariableName,
-    WorkerName,
+    AppName, Cidr, ClusterName, EnvironmentName, HostName, InvalidName, LabelName, MetricName, PlanName, TenantName,
+    UrlPath, VariableName, WorkerName,
 };
 pub use problem::{Location, Problem, Problems};
 pub use quantity::{Cpu, Memory};

@@ -4,6 +4,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::net::IpAddr;
 use std::str::FromStr;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
@@ -121,6 +122,18 @@ name_type! {
     /// The path of a URL: starts with `/`, printable ASCII without spaces, quotes or a fragment.
     UrlPath, url_path, pattern: r"^/[!$%&()*+,\-./0-9:;=?@A-Z_a-z~]*$", max: 256
 }
+name_type! {
+    /// A range of IP addresses, as `address/length`.
+    Cidr, cidr, pattern: "^[0-9a-fA-F.:]+/[0-9]{1,3}$", max: 49
+}
+name_type! {
+    /// The name of a metric in Prometheus.
+    MetricName, |text| prometheus_name("a metric's name", text, ":"), pattern: "^[a-zA-Z_:][a-zA-Z0-9_:]*$", max: 200
+}
+name_type! {
+    /// The name of a label in Prometheus.
+    LabelName, |text| prometheus_name("a label's name", text, ""), pattern: "^[a-zA-Z_][a-zA-Z0-9_]*$", max: 200
+}
 
 impl PlanName {
     /// The plan of an app that names none.
@@ -212,6 +225,29 @@ fn url_path(text: &str) -> Result<(), InvalidName> {
     Err(InvalidName("a path starts with `/` and has at most 256 printable characters without spaces or quotes, for example `/health`".into()))
 }
 
+fn cidr(text: &str) -> Result<(), InvalidName> {
+    let bits = |address: IpAddr| if address.is_ipv4() { 32 } else { 128 };
+    let fits = text.split_once('/').is_some_and(|(address, length)| {
+        let address = address.parse::<IpAddr>().ok();
+        let length = length.parse::<u8>().ok();
+        address.zip(length).is_some_and(|(address, length)| length <= bits(address))
+    });
+    if fits {
+        return Ok(());
+    }
+    Err(InvalidName("a range of addresses is an address and the length of its prefix, for example `10.0.0.0/8`".into()))
+}
+
+fn prometheus_name(what: &str, text: &str, extra: &str) -> Result<(), InvalidName> {
+    let fits = |(index, c): (usize, char)| {
+        c.is_ascii_alphabetic() || c == '_' || extra.contains(c) || (index > 0 && c.is_ascii_digit())
+    };
+    if (1..=200).contains(&text.len()) && text.char_indices().all(fits) {
+        return Ok(());
+    }
+    Err(InvalidName(format!("{what} consists of letters, digits and `_`, and does not begin with a digit")))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -242,6 +278,25 @@ mod tests {
         for bad in ["localhost", "10.0.0.1", "https://a.b", "a.b:80", "A.b", "a..b", "-a.b", "a.b.", "*.a.b"] {
             assert!(bad.parse::<HostName>().is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn ranges_have_a_length_that_fits_the_address() {
+        for good in ["10.0.0.0/8", "0.0.0.0/0", "fd00::/8", "::/0"] {
+            assert!(good.parse::<Cidr>().is_ok(), "{good}");
+        }
+        for bad in ["10.0.0.0", "10.0.0/8", "10.0.0.0/33", "::/129", "x/1", "10.0.0.0/-1"] {
+            assert!(bad.parse::<Cidr>().is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn names_of_prometheus_hold_nothing_that_ends_a_query() {
+        assert!("http:requests_total".parse::<MetricName>().is_ok());
+        for name in ["", "1x", "a-b", "a{", "a b", "ü", "a\"}"] {
+            assert!(name.parse::<MetricName>().is_err(), "{name}");
+        }
+        assert!("a:b".parse::<LabelName>().is_err());
     }
 
     #[test]

@@ -5,9 +5,11 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::app_spec::{Alerts, AppSpec, AutoRepair, Autoscale, Egress, EnvValue, Port, Replicas, Worker};
+use super::alerts::{Alerts, Metrics};
+use super::app_spec::{AppSpec, AutoRepair, Autoscale, Egress, EnvValue, Port, Replicas, Worker};
 use super::document::Document;
 use super::problem::{Problem, Problems};
+use super::secrets::Secrets;
 use super::{Cpu, HostName, ImageRef, Memory, PlanName, UrlPath, VariableName};
 use crate::yaml::Step;
 
@@ -159,6 +161,8 @@ pub struct App {
     pub hold: Option<Hold>,
     /// Whether the host name was chosen for this environment, and is not the shared one.
     pub own_domain: bool,
+    /// The encrypted values of its secrets here.
+    pub secrets: Secrets,
 }
 
 impl App {
@@ -196,7 +200,14 @@ impl App {
             restarted_at: release.restarted_at,
             hold: release.hold.clone(),
             own_domain: release.domain.is_some(),
+            secrets: Secrets::default(),
         }
+    }
+
+    /// The same app with its encrypted values.
+    #[must_use]
+    pub fn with_secrets(self, secrets: Secrets) -> Self {
+        Self { secrets, ..self }
     }
 
     /// Whether both run the same thing: the same image, configuration, commands and routes. How much of it runs, and
@@ -215,6 +226,8 @@ impl App {
             spec.owners.clear();
             spec.notification_channels.clear();
             spec.alerts = Alerts::default();
+            spec.metrics = Metrics::default();
+            spec.language = None;
             spec.auto_repair = AutoRepair::default();
             spec
         };

@@ -14,7 +14,7 @@ use super::fleet::Fleet;
 use super::place::Place;
 use super::plan::{self, Plan};
 use super::rendering::{self, FileChanges};
-use super::{Request, from_git, history};
+use super::{Request, from_git, history, secrets};
 use crate::domain::{Action, EnvironmentName, Intent, Problem, Problems};
 use crate::files::{LayeredTree, MemoryTree};
 use crate::git::{self, BranchName, CommitId, Key, PreparedBlob, Signature, Trailers, TreeEdits, TreeId};
@@ -161,7 +161,8 @@ fn attempt(place: &Place, intent: &Intent, request: &Request, options: Options) 
         }
         _ => Vec::new(),
     };
-    let plan = plan::plan(&fleet, intent, request, &past)?;
+    let mut plan = plan::plan(&fleet, intent, request, &past)?;
+    secrets::add_passwords(&fleet, &intent.app, &mut plan.edits, &plan.affected, request.now)?;
     let branch = branch_name(intent)?;
     let mut change = Change {
         stage: Stage::Unchanged,
@@ -225,13 +226,14 @@ impl Work {
     }
 }
 
+/// The files that a plan writes.
+pub(super) fn edited(edits: &plan::Edits) -> MemoryTree {
+    edits.iter().filter_map(|(path, text)| Some((path.clone(), text.as_ref()?.clone().into_bytes()))).collect()
+}
+
 /// Renders what a plan affects, against the fleet as it would be.
 pub(super) fn work_out(fleet: &Fleet<'_>, intent: &Intent, plan: Plan) -> Result<Work, Problems> {
-    let edited: MemoryTree = plan
-        .edits
-        .iter()
-        .filter_map(|(path, text)| Some((path.clone(), text.as_ref()?.clone().into_bytes())))
-        .collect();
+    let edited = edited(&plan.edits);
     let layered = LayeredTree::new(&edited, fleet.tree);
     let after = Fleet { tree: &layered, settings: fleet.settings.clone() };
     let mut files: FileChanges = Vec::new();

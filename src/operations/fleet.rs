@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::domain::document::MAX_DOCUMENT_BYTES;
 use crate::domain::release::Release;
+use crate::domain::secrets::Secrets;
 use crate::domain::{App, AppName, AppSpec, Document, EnvironmentName, FleetSettings, Problem, Problems};
 use crate::files::{FileTree, Kind, LayeredTree};
 use crate::overlay::Overlay;
@@ -32,6 +33,12 @@ pub fn release_path(app: &AppName, environment: &EnvironmentName) -> String {
 #[must_use]
 pub fn overlay_path(app: &AppName, environment: &EnvironmentName) -> String {
     format!("apps/{app}/overlay/{environment}")
+}
+
+/// `apps/<app>/secrets/<env>.yaml`.
+#[must_use]
+pub fn secrets_path(app: &AppName, environment: &EnvironmentName) -> String {
+    format!("apps/{app}/secrets/{environment}.yaml")
 }
 
 /// `rendered/<env>/<app>`.
@@ -184,7 +191,20 @@ impl<'a> Fleet<'a> {
             let detail = format!("`{app}` has a release in `{environment}` and no `{}`", spec_path(app));
             return Err(Problem::new("spec.missing", detail).into());
         };
-        Ok(Some(App::resolve(&spec.value, &release.value)))
+        Ok(Some(App::resolve(&spec.value, &release.value).with_secrets(self.secrets(app, environment)?.value)))
+    }
+
+    /// The encrypted values of an app in an environment; none where there is no file.
+    ///
+    /// # Errors
+    /// Every problem of the file.
+    pub fn secrets(&self, app: &AppName, environment: &EnvironmentName) -> Result<Parsed<Secrets>, Problems> {
+        let path = secrets_path(app, environment);
+        let Some(text) = self.text(&path)? else {
+            return Ok(Parsed { text: String::new(), value: Secrets::default() });
+        };
+        let value = Document { file: &path, text: &text }.read()?;
+        Ok(Parsed { text, value })
     }
 
     /// The team's own overlay for an environment, with its folder, or `None`.

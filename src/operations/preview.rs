@@ -23,7 +23,8 @@ pub fn render(
     let mut spec = AppSpec::parse(spec)?;
     spec.framework = spec.framework.or(detected);
     let release = fleet.release(&spec.name, environment)?.map_or_else(Release::default, |release| release.value);
-    let app = App::resolve(&spec, &release);
+    let secrets = fleet.secrets(&spec.name, environment)?.value;
+    let app = App::resolve(&spec, &release).with_secrets(secrets);
     let own = fleet.own_overlay(&app.spec.name, environment)?;
     let own = own.as_ref().map(|(folder, overlay)| OwnOverlay { folder, overlay });
     fleet.renderer()?.render(&app, environment, own)

@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::batch::{Selection, render_each};
 use super::fleet::Fleet;
+use super::promtool::{Checked, Found, Rules};
 use crate::domain::{Problem, Problems};
 use crate::files::FileTree;
 
@@ -16,6 +17,8 @@ pub struct Report {
     pub apps: usize,
     /// How many apps in how many environments were rendered and checked.
     pub rendered: usize,
+    /// What became of the alert rules.
+    pub rules: Checked,
     /// Everything that is wrong.
     pub problems: Vec<Problem>,
 }
@@ -45,14 +48,18 @@ pub fn run(tree: &dyn FileTree, mut done: impl FnMut()) -> Result<Report, Proble
     }
     let rendered = units.len();
     let mut hosts: BTreeMap<String, String> = BTreeMap::new();
+    let mut rules = Rules::new()?;
     render_each::<_, Problems>(
         &fleet,
         &renderer,
         units,
-        |_, _, rendered| rendered.domain,
+        |_, _, rendered| (rendered.domain, Found::among(&rendered.objects)),
         |unit, result| {
             done();
-            match result {
+            if let Ok((_, found)) = &result {
+                rules.add(&unit, found)?;
+            }
+            match result.map(|(host, _)| host) {
                 Ok(Some(host)) => {
                     let owner = hosts.entry(host.clone()).or_insert_with(|| unit.app.to_string());
                     if *owner != unit.app.as_str() {
@@ -66,5 +73,7 @@ pub fn run(tree: &dyn FileTree, mut done: impl FnMut()) -> Result<Report, Proble
             Ok(())
         },
     )?;
-    Ok(Report { apps: apps.len(), rendered, problems })
+    let (checked, faults) = rules.check();
+    problems.extend(faults);
+    Ok(Report { apps: apps.len(), rendered, rules: checked, problems })
 }

@@ -7,13 +7,20 @@ use indexmap::IndexMap;
 use minijinja::value::{Serde, Value as Context};
 use serde::Serialize;
 
+use super::addons::{self, AddonView};
 use super::digest;
+use super::secrets::{self, SecretReference};
+use super::watch::WatchView;
 use crate::domain::app_spec::{Autoscale, Port, Worker};
 use crate::domain::fleet::{
-    Cluster, DnsPrefix, Environment, FleetSettings, Gateway, Ingress, Monitoring, Plan, Repository,
+    Cluster, DnsPrefix, Environment, ExternalSecretsSettings, FleetSettings, Gateway, Ingress, Plan, Repository,
+    SecretBackend, SopsSettings,
 };
-use crate::domain::release::Resources;
-use crate::domain::{App, EnvironmentName, Framework, Problem, UrlPath, VariableName, app_spec::EnvValue};
+use crate::domain::monitoring::Monitoring;
+use crate::domain::release::{ResourceAmounts, Resources};
+use crate::domain::{
+    App, Cidr, Cpu, EnvironmentName, Framework, Memory, Problem, UrlPath, VariableName, app_spec::EnvValue,
+};
 
 /// The top-level names of a template's context.
 #[derive(Serialize)]
@@ -21,6 +28,7 @@ struct Root<'a> {
     app: AppView<'a>,
     environment: EnvironmentView<'a>,
     cluster: ClusterView<'a>,
+    watch: WatchView<'a>,
     labels: BTreeMap<&'static str, &'a str>,
     selector: BTreeMap<&'static str, &'a str>,
     quota: Quota,
@@ -45,6 +53,10 @@ struct AppView<'a> {
     autoscale: Option<Autoscale>,
     env: &'a IndexMap<VariableName, EnvValue>,
     secrets: &'a [VariableName],
+    secret_references: Vec<SecretReference<'a>>,
+    sealed: BTreeMap<&'a str, &'a str>,
+    addons: Vec<AddonView>,
+    addon_components: Vec<String>,
     command: &'a [String],
     workers: &'a [Worker],
     health_path: &'a str,
@@ -71,8 +83,13 @@ struct ClusterView<'a> {
     ingress: Option<&'a Ingress>,
     gateway: Option<&'a Gateway>,
     entry_namespace: Option<&'a str>,
+    entry_cidrs: &'a [Cidr],
+    entry_annotations: BTreeMap<&'a str, &'a str>,
     issuer: Option<&'a str>,
-    dns_annotations: Vec<&'static str>,
+    storage_class: Option<&'a str>,
+    secrets: SecretBackend,
+    sops: &'a SopsSettings,
+    external_secrets: &'a ExternalSecretsSettings,
     monitoring: &'a Monitoring,
 }
 
@@ -83,6 +100,7 @@ struct Quota {
     requests_cpu: String,
     limits_memory: String,
     limits_cpu: String,
+    largest: ResourceAmounts,
 }
 
 #[derive(Serialize)]
@@ -109,7 +127,8 @@ pub(super) struct Subject<'a> {
     pub(super) namespace: String,
     /// The host name here, if the app is public.
     pub(super) domain: Option<String>,
-    settings: &'a FleetSettings,
+    /// The settings of the fleet.
+    pub(super) settings: &'a FleetSettings,
     plan: Plan,
 }
 
@@ -118,7 +137,7 @@ impl<'a> Subject<'a> {
     ///
     /// # Errors
     /// What is missing or not allowed: `fleet.unknown_environment`, `spec.image`, `spec.framework`, `spec.plan`,
-    /// `spec.addons`, `policy.registry`, `policy.replicas`, `fleet.no_entry`.
+    /// `secret.stale`, `secret.missing`, `policy.registry`, `policy.replicas`, `fleet.no_entry`.
     pub(super) fn new(
         settings: &'a FleetSettings,
         environment_name: &'a EnvironmentName,
@@ -168,9 +187,20 @@ impl<'a> Subject<'a> {
                 format!("`{name}` asks for {} pods; this fleet allows {most} per app", app.spec.max_replicas());
             problems.push(Problem::new("policy.replicas", detail).field("replicas"));
         }
-        if let Some(kind) = app.spec.addons.keys().next() {
-            let detail = format!("`{name}` asks for the add-on {kind}, which this version does not render yet");
-            problems.push(Problem::new("spec.addons", detail).field("addons"));
+        let allowed = &settings.policy.registries;
+        for kind in app.spec.addons.keys() {
+            let image = addons::image(settings, *kind);
+            let registry = image.split('/').next().unwrap_or_default();
+            if !allowed.is_empty() && !allowed.iter().any(|known| known == registry) {
+                let detail = format!(
+                    "the image `{image}` of the add-on {kind} comes from `{registry}`, which this fleet does not allow"
+                );
+                let hint = "name one of a mirror in fleet.yaml, under `addon_images`";
+                problems.push(Problem::new("policy.registry", detail).field("addons").hint(hint));
+            }
+        }
+        if let Some(cluster) = cluster {
+            problems.extend(secrets::problems(app, &environment.namespace_of(&app.spec), cluster.secrets));
         }
         let domain = match (&app.spec.domain, &environment.domain_suffix) {
             (Some(_), Some(suffix)) if !app.own_domain => Some(format!("{name}.{suffix}")),
@@ -193,11 +223,7 @@ impl<'a> Subject<'a> {
                 environment,
                 cluster,
                 framework,
-                namespace: format!(
-                    "{}{}",
-                    app.spec.namespace(),
-                    environment.namespace_suffix.as_deref().unwrap_or_default()
-                ),
+                namespace: environment.namespace_of(&app.spec),
                 domain,
                 settings,
                 plan,
@@ -243,6 +269,10 @@ impl<'a> Subject<'a> {
                 autoscale: spec.autoscale,
                 env: &spec.env,
                 secrets: &spec.secrets,
+                secret_references: secrets::references(self),
+                sealed: secrets::sealed(self.app),
+                addons: addons::views(self),
+                addon_components: spec.addons.keys().map(ToString::to_string).collect(),
                 command: &spec.command,
                 workers: &spec.workers,
                 health_path: spec.health_path.as_ref().map_or(self.framework.default_health_path(), UrlPath::as_str),
@@ -263,6 +293,7 @@ impl<'a> Subject<'a> {
                 provider: self.environment.provider.to_string(),
             },
             cluster: self.cluster_view(),
+            watch: WatchView::new(self),
             labels,
             selector,
             quota: self.quota(&resources),
@@ -278,23 +309,36 @@ impl<'a> Subject<'a> {
     }
 
     fn cluster_view(&self) -> ClusterView<'_> {
+        let Cluster { ingress, gateway, .. } = self.cluster;
+        let (namespace, cidrs, annotations) = match (gateway, ingress) {
+            (Some(gateway), _) => {
+                (Some(gateway.namespace.as_str()), gateway.cidrs.as_slice(), Some(&gateway.annotations))
+            }
+            (None, Some(ingress)) => {
+                (Some(ingress.namespace.as_str()), ingress.cidrs.as_slice(), Some(&ingress.annotations))
+            }
+            (None, None) => (None, [].as_slice(), None),
+        };
         let (alpha, ga) = ("external-dns.alpha.kubernetes.io/hostname", "external-dns.kubernetes.io/hostname");
+        let prefixes: &[&str] = match self.cluster.dns.map(|dns| dns.prefix) {
+            None => &[],
+            Some(DnsPrefix::Alpha) => &[alpha],
+            Some(DnsPrefix::Ga) => &[ga],
+            Some(DnsPrefix::Both) => &[alpha, ga],
+        };
+        let own = annotations.into_iter().flatten().map(|(name, value)| (name.as_str(), value.as_str()));
+        let dns = prefixes.iter().filter_map(|prefix| Some((*prefix, self.domain.as_deref()?)));
         ClusterView {
-            ingress: self.cluster.ingress.as_ref(),
-            gateway: self.cluster.gateway.as_ref(),
-            entry_namespace: self
-                .cluster
-                .gateway
-                .as_ref()
-                .map(|gateway| gateway.namespace.as_str())
-                .or_else(|| self.cluster.ingress.as_ref().map(|ingress| ingress.namespace.as_str())),
+            ingress: ingress.as_ref(),
+            gateway: gateway.as_ref(),
+            entry_namespace: namespace,
+            entry_cidrs: cidrs,
+            entry_annotations: own.chain(dns).collect(),
             issuer: self.cluster.issuer.as_deref(),
-            dns_annotations: match self.cluster.dns.map(|dns| dns.prefix) {
-                None => vec![],
-                Some(DnsPrefix::Alpha) => vec![alpha],
-                Some(DnsPrefix::Ga) => vec![ga],
-                Some(DnsPrefix::Both) => vec![alpha, ga],
-            },
+            storage_class: self.cluster.storage_class.as_deref(),
+            secrets: self.cluster.secrets,
+            sops: &self.cluster.sops,
+            external_secrets: &self.cluster.external_secrets,
             monitoring: &self.cluster.monitoring,
         }
     }
@@ -306,22 +350,70 @@ impl<'a> Subject<'a> {
         let workers: u64 = spec.workers.iter().map(|worker| u64::from(worker.replicas.get()) + 1).sum();
         let solver = u64::from(self.domain.is_some() && self.cluster.issuer.is_some());
         let pods = u64::from(spec.max_replicas()) + 1 + workers + solver;
-        Quota {
+        let mut room = Room {
             pods,
-            requests_memory: resources.requests.memory.times(pods).to_string(),
-            requests_cpu: resources.requests.cpu.times(pods).to_string(),
-            limits_memory: resources.limits.memory.times(pods).to_string(),
-            limits_cpu: resources.limits.cpu.times(pods).to_string(),
+            requests: ResourceAmounts {
+                memory: resources.requests.memory.times(pods),
+                cpu: resources.requests.cpu.times(pods),
+            },
+            limits: ResourceAmounts {
+                memory: resources.limits.memory.times(pods),
+                cpu: resources.limits.cpu.times(pods),
+            },
+            largest: resources.limits,
+        };
+        for (kind, addon) in &spec.addons {
+            let profile = kind.profile();
+            let memory = addon.memory.unwrap_or(profile.memory);
+            room.add(
+                ResourceAmounts { memory, cpu: profile.cpu },
+                ResourceAmounts { memory, cpu: profile.cpu.times(4) },
+            );
+            if profile.backup {
+                room.add(addons::BACKUP, addons::BACKUP);
+            }
+        }
+        Quota {
+            pods: room.pods,
+            requests_memory: room.requests.memory.to_string(),
+            requests_cpu: room.requests.cpu.to_string(),
+            limits_memory: room.limits.memory.to_string(),
+            limits_cpu: room.limits.cpu.to_string(),
+            largest: room.largest,
         }
     }
 
-    /// Changes with the variables, so that pods are replaced when their ConfigMap changes. Kubernetes would not.
+    /// Changes with what a pod reads when it starts and at no other time: its variables, the secret ones too.
     fn config_hash(&self) -> String {
         let spec = &self.app.spec;
         let variables = spec.env.iter().map(|(name, value)| (name.as_str(), value.as_str()));
         let port = spec.port.map(|port| port.to_string()).unwrap_or_default();
+        let sealed: Vec<String> = secrets::fingerprints(self.app);
         let parts = variables.flat_map(|(name, value)| [name, value]).chain([port.as_str()]);
-        digest::of(parts.map(str::as_bytes))[..16].to_owned()
+        digest::of(parts.chain(sealed.iter().map(String::as_str)).map(str::as_bytes))[..16].to_owned()
+    }
+}
+
+/// What all pods of a namespace may take together, and one container at most.
+struct Room {
+    pods: u64,
+    requests: ResourceAmounts,
+    limits: ResourceAmounts,
+    largest: ResourceAmounts,
+}
+
+impl Room {
+    /// Makes room for one more pod.
+    fn add(&mut self, requests: ResourceAmounts, limits: ResourceAmounts) {
+        let sum = |left: ResourceAmounts, right: ResourceAmounts| ResourceAmounts {
+            memory: Memory::from_bytes(left.memory.bytes() + right.memory.bytes()),
+            cpu: Cpu::from_millicores(left.cpu.millicores() + right.cpu.millicores()),
+        };
+        self.pods += 1;
+        self.requests = sum(self.requests, requests);
+        self.limits = sum(self.limits, limits);
+        self.largest =
+            ResourceAmounts { memory: self.largest.memory.max(limits.memory), cpu: self.largest.cpu.max(limits.cpu) };
     }
 }
 

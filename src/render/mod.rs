@@ -7,8 +7,11 @@
 //! every object is checked against its type, its references, the pod-security profile and the app's scope; what is left
 //! is written as one file per object. Nothing here reads Git, a clock or a network.
 
+mod addons;
+pub mod alertmanager;
 pub mod builtin;
 mod context;
+mod credentials;
 pub mod diff;
 mod digest;
 mod models;
@@ -17,10 +20,12 @@ mod output;
 mod pod_security;
 mod references;
 mod scope;
+mod secrets;
 mod skeleton;
 mod stack;
 pub mod templates;
 mod typed;
+mod watch;
 
 use std::collections::HashSet;
 
@@ -31,7 +36,7 @@ use self::context::Subject;
 use self::scope::Fence;
 use self::stack::Stack;
 use self::templates::Templates;
-use crate::domain::fleet::Delivery;
+use crate::domain::fleet::{Delivery, SecretBackend};
 use crate::domain::{App, EnvironmentName, FleetSettings, Problem, Problems};
 use crate::files::FileTree;
 use crate::overlay::Overlay;
@@ -118,12 +123,14 @@ impl Renderer {
             objects = stack::values(stack::apply(own.overlay, own.folder, nodes)?)?;
             Problems::check(fence.check(&objects, &format!("overlay `{}`", own.folder)))?;
         }
+        objects.extend(secrets::whole(subject.app));
         if let Err(misfits) = check_types(&objects) {
             return Err(self.blame(&subject, &context, own, misfits));
         }
         Problems::check(scope::namespace_problems(&objects, &subject.namespace))?;
         Problems::check(scope::pod_problems(&objects))?;
-        Problems::check(reference_problems(&objects, app))?;
+        Problems::check(reference_problems(&objects, &subject))?;
+        Problems::check(credentials::problems(&objects))?;
         let (files, digest) = output::files(
             &mut objects,
             app.spec.name.as_str(),
@@ -174,7 +181,10 @@ impl Renderer {
     fn print(&self, subject: &Subject<'_>, context: &Context) -> Result<Vec<(String, Value)>, Problems> {
         let mut printed = Vec::new();
         let (mut problems, mut print) = (Vec::new(), |name: String, context: &Context| {
-            self.templates.render(&name, context).map(|object| printed.push((name, object)))
+            let mut object = self.templates.render(&name, context)?;
+            object::write_out_data(&mut object);
+            printed.push((name, object));
+            Ok(())
         });
         for object in objects_for(subject) {
             problems.extend(print(self.templates.resolve(subject.framework, object), context).err());
@@ -182,6 +192,15 @@ impl Renderer {
         for worker in &subject.app.spec.workers {
             let context = minijinja::context! { worker => Context::from(Serde(worker)), ..context.clone() };
             problems.extend(print(self.templates.resolve(subject.framework, "worker"), &context).err());
+        }
+        for addon in addons::views(subject) {
+            let objects = addon_objects(&addon, subject);
+            let backup = Context::from(Serde(&addons::BACKUP));
+            let context =
+                minijinja::context! { addon => Context::from(Serde(&addon)), backup => backup, ..context.clone() };
+            for object in objects {
+                problems.extend(print(self.templates.resolve_addon(addon.kind, object), &context).err());
+            }
         }
         Problems::check(problems)?;
         Ok(printed)
@@ -244,8 +263,8 @@ impl Renderer {
 
     /// A hold is left out: it says who may change the app, not what runs.
     fn spec_digest(&self, subject: &Subject<'_>) -> Result<String, Problem> {
-        let App { spec, resources, restarted_at, own_domain, hold: _ } = subject.app;
-        let text = serde_json::to_string(&(spec, resources, restarted_at, own_domain))
+        let App { spec, resources, restarted_at, own_domain, hold: _, secrets } = subject.app;
+        let text = serde_json::to_string(&(spec, resources, restarted_at, own_domain, secrets))
             .map_err(|error| Problem::new("render.invalid", format!("the spec cannot be written: {error}")))?;
         Ok(digest::of([text.as_bytes()]))
     }
@@ -261,12 +280,15 @@ fn objects_for(subject: &Subject<'_>) -> impl Iterator<Item = &'static str> {
     let public = subject.domain.is_some();
     let gateway = subject.cluster.gateway.is_some();
     let certificate = public && subject.cluster.issuer.is_some();
+    let operator = subject.cluster.monitoring.operator;
     [
         ("namespace", true),
         ("resourcequota", true),
         ("limitrange", true),
         ("networkpolicy", true),
         ("serviceaccount", true),
+        ("sealedsecret", secrets::are_sealed(subject)),
+        ("externalsecret", secrets::are_fetched(subject)),
         ("configmap", true),
         ("deployment", true),
         ("service", true),
@@ -277,6 +299,30 @@ fn objects_for(subject: &Subject<'_>) -> impl Iterator<Item = &'static str> {
         // With one pod a budget would only stand in the way of draining its node.
         ("poddisruptionbudget", spec.min_replicas() > 1),
         ("horizontalpodautoscaler", spec.autoscale.is_some()),
+        ("servicemonitor", operator && spec.metrics_path.is_some()),
+        ("probe", operator && watch::is_probed(subject)),
+        ("prometheusrule", operator),
+        ("alertmanagerconfig", operator && watch::is_routed(subject)),
+        ("dashboard", subject.cluster.monitoring.dashboards),
+    ]
+    .into_iter()
+    .filter_map(|(name, wanted)| wanted.then_some(name))
+}
+
+/// The objects of an add-on, in reading order.
+fn addon_objects(addon: &addons::AddonView, subject: &Subject<'_>) -> impl Iterator<Item = &'static str> {
+    let is_fetched = subject.cluster.secrets == SecretBackend::ExternalSecrets;
+    let operator = subject.cluster.monitoring.operator;
+    [
+        ("sealedsecret", subject.cluster.secrets == SecretBackend::SealedSecrets),
+        ("password", is_fetched),
+        ("externalsecret", is_fetched),
+        ("networkpolicy", true),
+        ("statefulset", true),
+        ("service", true),
+        ("backupclaim", addon.backup),
+        ("backup", addon.backup),
+        ("prometheusrule", operator),
     ]
     .into_iter()
     .filter_map(|(name, wanted)| wanted.then_some(name))
@@ -302,9 +348,9 @@ fn check_types(objects: &[Value]) -> Result<(), Vec<Problem>> {
     if problems.is_empty() { Ok(()) } else { Err(problems) }
 }
 
-fn reference_problems(objects: &[Value], app: &App) -> Vec<Problem> {
-    let secrets: HashSet<String> =
-        (!app.spec.secrets.is_empty()).then(|| format!("{}-secrets", app.spec.name)).into_iter().collect();
+fn reference_problems(objects: &[Value], subject: &Subject<'_>) -> Vec<Problem> {
+    let own = secrets::references(subject).into_iter().map(|known| known.secret);
+    let secrets: HashSet<String> = own.chain(addons::views(subject).into_iter().map(|addon| addon.secret)).collect();
     references::dangling(objects, &secrets)
         .into_iter()
         .map(|dangling| Problem::new("render.reference", format!("{}: {}", dangling.from, dangling.reason)))

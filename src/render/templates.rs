@@ -16,6 +16,7 @@ use serde_json::Value;
 
 use super::skeleton::{self, Skeletons};
 
+use crate::domain::addons::AddonKind;
 use crate::domain::{Framework, Location, Problem};
 use crate::files::{self, FileTree, Kind};
 
@@ -72,6 +73,13 @@ impl Templates {
     pub fn resolve(&self, framework: Framework, object: &str) -> String {
         let own = format!("frameworks/{framework}/{object}{EXTENSION}");
         if self.names.contains(&own) { own } else { format!("base/{object}{EXTENSION}") }
+    }
+
+    /// The template that prints `object` for an add-on: the kind's own, or the one that all share.
+    #[must_use]
+    pub fn resolve_addon(&self, kind: AddonKind, object: &str) -> String {
+        let own = format!("addons/{kind}/{object}{EXTENSION}");
+        if self.names.contains(&own) { own } else { format!("addons/{object}{EXTENSION}") }
     }
 
     /// Prints the template and reads the result as one object.

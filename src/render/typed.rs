@@ -9,8 +9,9 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::models;
+use super::models::{self, monitoring, secrets};
 use super::object::text_at;
+use crate::secrets::sops_file::is_encrypted;
 
 /// Why an object does not fit its kind.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
@@ -64,6 +65,17 @@ const KINDS: &[(&str, &str, Check)] = &[
     ("gateway.networking.k8s.io/v1", "HTTPRoute", fits::<models::Resource<models::HttpRouteSpec>>),
     ("gateway.networking.k8s.io/v1beta1", "ReferenceGrant", fits::<models::Resource<models::ReferenceGrantSpec>>),
     ("cert-manager.io/v1", "Certificate", fits::<models::Resource<models::CertificateSpec>>),
+    ("bitnami.com/v1alpha1", "SealedSecret", fits::<models::Resource<secrets::SealedSecretSpec>>),
+    ("external-secrets.io/v1", "ExternalSecret", fits::<models::Resource<secrets::ExternalSecretSpec>>),
+    ("generators.external-secrets.io/v1alpha1", "Password", fits::<models::Resource<secrets::PasswordSpec>>),
+    ("monitoring.coreos.com/v1", "ServiceMonitor", fits::<models::Resource<monitoring::ServiceMonitorSpec>>),
+    ("monitoring.coreos.com/v1", "Probe", fits::<models::Resource<monitoring::ProbeSpec>>),
+    ("monitoring.coreos.com/v1", "PrometheusRule", fits::<models::Resource<monitoring::PrometheusRuleSpec>>),
+    (
+        "monitoring.coreos.com/v1alpha1",
+        "AlertmanagerConfig",
+        fits::<models::Resource<monitoring::AlertmanagerConfigSpec>>,
+    ),
 ];
 
 /// The kinds that tell a controller what to sync. They stand beside an app, never inside it.
@@ -93,7 +105,7 @@ fn check_among(kinds: &[(&str, &str, Check)], object: &Value) -> Result<(), Misf
     let api_version = text_at(object, &["apiVersion"]).unwrap_or_default();
     let kind = text_at(object, &["kind"]).unwrap_or_default();
     if kind == "Secret" {
-        return Err(Misfit::PlainSecret);
+        return if is_encrypted(object) { fits::<secrets::EncryptedSecret>(object) } else { Err(Misfit::PlainSecret) };
     }
     let found = kinds.iter().find(|(version, name, _)| *version == api_version && *name == kind);
     let Some((_, _, check)) = found else {

@@ -58,7 +58,10 @@ pub fn settle(node: &mut Node) {
             if scalar.style() == Style::Made {
                 let time = (scalar.tag() == Tag::Timestamp).then(|| resolve::timestamp(scalar.text())).flatten();
                 *scalar = Scalar::string(time.as_deref().unwrap_or(scalar.text()));
-            } else if scalar.tag() == Tag::Str && scalar.style() == Style::Plain && truth_in_yaml_1_1(scalar.text()).is_some() {
+            } else if scalar.tag() == Tag::Str
+                && scalar.style() == Style::Plain
+                && truth_in_yaml_1_1(scalar.text()).is_some()
+            {
                 *scalar = Scalar::string(scalar.text()).with_style(Style::Quoted);
             }
         }

@@ -310,9 +310,11 @@ fn every_template_filter_is_documented() {
     for name in names {
         assert!(text.contains(&format!("`{name}")), "docs/templates.md does not mention `{name}`");
     }
-    let context = std::fs::read_to_string(root().join("src/render/context.rs")).expect("the source is there");
-    let view = Regex::new(r"(?s)struct (AppView|Quota|DeliveryView|EnvironmentView|ClusterView)<?.*?\{(.*?)\n\}")
-        .expect("a pattern");
+    let read = |path: &str| std::fs::read_to_string(root().join(path)).expect("the source is there");
+    let context = read("src/render/context.rs") + &read("src/render/watch.rs");
+    let view =
+        Regex::new(r"(?s)struct (AppView|Quota|DeliveryView|EnvironmentView|ClusterView|WatchView)<?.*?\{(.*?)\n\}")
+            .expect("a pattern");
     let field = Regex::new(r"(?m)^    ([a-z_]+):").expect("a pattern");
     let mut fields = 0;
     for found in view.captures_iter(&context) {
@@ -321,6 +323,7 @@ fn every_template_filter_is_documented() {
             "Quota" => "quota",
             "DeliveryView" => "delivery",
             "EnvironmentView" => "environment",
+            "WatchView" => "watch",
             _ => "cluster",
         };
         for name in field.captures_iter(&found[2]) {

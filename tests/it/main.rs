@@ -9,4 +9,6 @@ mod git;
 mod operations;
 mod overlay;
 mod render;
+mod secrets;
 mod tidy;
+mod watching;

@@ -15,16 +15,17 @@ use syn::visit::{self, Visit};
 /// Which module may import which, lowest layer first: a module may only name modules above its own line, so the table
 /// cannot describe a cycle. `files` (a read-only tree of files) and `yaml` (the one YAML dialect) are leaves: they import
 /// nothing, and there is one of each so that no two modules read the same file differently.
-const IMPORTS: [(&str, &[&str]); 9] = [
+const IMPORTS: [(&str, &[&str]); 10] = [
     ("files", &[]),
     ("yaml", &[]),
     ("domain", &["yaml"]),
     ("overlay", &["files", "yaml"]),
     ("detect", &["files", "yaml", "domain"]),
-    ("render", &["files", "yaml", "domain", "overlay"]),
+    ("secrets", &["domain"]),
+    ("render", &["files", "yaml", "domain", "overlay", "secrets"]),
     ("git", &["files", "domain"]),
-    ("operations", &["files", "yaml", "domain", "overlay", "detect", "render", "git"]),
-    ("cli", &["files", "yaml", "domain", "overlay", "detect", "render", "git", "operations"]),
+    ("operations", &["files", "yaml", "domain", "overlay", "detect", "render", "git", "secrets"]),
+    ("cli", &["files", "yaml", "domain", "overlay", "detect", "render", "git", "secrets", "operations"]),
 ];
 
 /// Production lines of one file: the most, and what nine of ten files and the middle one stay within.

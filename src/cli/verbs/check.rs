@@ -8,6 +8,7 @@ use crate::domain::{Problem, Problems};
 use crate::files::DirectoryTree;
 use crate::operations::fleet::SETTINGS_FILE;
 use crate::operations::place::Place;
+use crate::operations::promtool::Checked;
 use crate::operations::verify::{Drift, Finding};
 use crate::operations::{validate as validation, verify as verification};
 
@@ -28,6 +29,16 @@ pub(in crate::cli) fn validate(args: &CheckArgs, printer: &Printer) -> Result<bo
             some => counted(some, "problem"),
         };
         page.line(format!("{}, {}: {verdict}", counted(report.apps, "app"), counted(report.rendered, "rendering")));
+        match report.rules {
+            Checked { alerts: 0, .. } => {}
+            Checked { alerts, promtool: true } => {
+                page.line(format!("{} checked by promtool", counted(alerts, "alert")));
+            }
+            Checked { alerts, promtool: false } => page.line(format!(
+                "{} not checked: promtool is not installed (Debian package prometheus)",
+                counted(alerts, "alert")
+            )),
+        }
     });
     if !report.problems.is_empty() {
         printer.problems(&report.problems);

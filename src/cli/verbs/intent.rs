@@ -10,7 +10,8 @@ use crate::detect;
 use crate::domain::intent::Size;
 use crate::domain::{Action, AppName, AppSpec, Document, EnvironmentName, Intent, Problem, Problems};
 use crate::files::DirectoryTree;
-use crate::operations::change::{self, Change, Stage};
+use crate::operations::Request;
+use crate::operations::change::{self, Change, Options, Stage};
 use crate::operations::place::Place;
 use crate::yaml;
 
@@ -88,7 +89,7 @@ fn app(printer: &Printer, args: AppArgs, action: Action) -> Result<bool, Problem
     act(printer, &args.change, args.app, Some(args.environment), action)
 }
 
-fn act(
+pub(super) fn act(
     printer: &Printer,
     args: &ChangeArgs,
     app: AppName,
@@ -97,8 +98,20 @@ fn act(
 ) -> Result<bool, Problems> {
     let place = place(&args.fleet)?;
     let (request, options) = change_request(args, &place);
-    let change = change::run(&place, &Intent { app, environment, action }, &request, options)?;
-    printer.answer(&change, |page| tell(page, &place, args, &change));
+    carry_out(printer, args, &place, &Intent { app, environment, action }, &request, options)
+}
+
+/// Makes the change and tells what came of it.
+pub(super) fn carry_out(
+    printer: &Printer,
+    args: &ChangeArgs,
+    place: &Place,
+    intent: &Intent,
+    request: &Request,
+    options: Options,
+) -> Result<bool, Problems> {
+    let change = change::run(place, intent, request, options)?;
+    printer.answer(&change, |page| tell(page, place, args, &change));
     Ok(true)
 }
 

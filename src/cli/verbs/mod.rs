@@ -10,6 +10,7 @@ pub(super) mod read;
 pub(super) mod render;
 pub(super) mod rerender;
 pub(super) mod schema;
+pub(super) mod secret;
 
 use std::path::Path;
 

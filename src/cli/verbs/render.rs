@@ -3,23 +3,37 @@
 use std::fs;
 use std::path::Path;
 
+use serde_json::Value;
+
 use super::{folder, read_text};
 use crate::cli::args::RenderArgs;
 use crate::cli::output::Printer;
 use crate::detect;
 use crate::domain::{Document, Framework, Problem, Problems};
 use crate::files::{DirectoryTree, FileTree};
-use crate::operations::preview;
+use crate::operations::{preview, routing};
 use crate::render::{RECORD_FILE, Rendered};
+use crate::yaml;
 
 pub(in crate::cli) fn run(args: &RenderArgs, printer: &Printer) -> Result<bool, Problems> {
-    let text = read_text(&args.spec)?;
-    let file = args.spec.display().to_string();
     let fleet = args.fleet.as_deref().map(folder).transpose()?;
     let fleet = fleet.as_ref().map(|tree| -> &dyn FileTree { tree });
-    let rendered = preview::with_fleet(fleet, &preview::default_start()?, |fleet| {
-        preview::render(fleet, &Document { file: &file, text: &text }, &args.environment, detected(&args.spec))
+    let start = preview::default_start()?;
+    let Some(spec) = &args.spec else {
+        let routing = preview::with_fleet(fleet, &start, |fleet| {
+            routing::of_environment(fleet, &args.environment, &args.secrets_dir)
+        })?;
+        return print_routing(&routing, printer);
+    };
+    let text = read_text(spec)?;
+    let file = spec.display().to_string();
+    let rendered = preview::with_fleet(fleet, &start, |fleet| {
+        preview::render(fleet, &Document { file: &file, text: &text }, &args.environment, detected(spec))
     })?;
+    if args.alertmanager {
+        let routing = routing::configuration(&rendered.objects, &args.environment, &args.secrets_dir)?;
+        return print_routing(&routing, printer);
+    }
     match &args.out {
         Some(out) => write(out, &rendered)?,
         None => printer.answer(&rendered.objects, |page| {
@@ -33,6 +47,12 @@ pub(in crate::cli) fn run(args: &RenderArgs, printer: &Printer) -> Result<bool, 
             }
         }),
     }
+    Ok(true)
+}
+
+fn print_routing(routing: &Value, printer: &Printer) -> Result<bool, Problems> {
+    let text = yaml::write(routing).map_err(|error| Problem::new("render.invalid", error.to_string()))?;
+    printer.answer(routing, |page| page.verbatim(text.trim_end()));
     Ok(true)
 }
 

@@ -8,6 +8,7 @@ mod hold;
 mod offboard;
 mod onboard;
 mod release;
+mod secret;
 
 use std::collections::BTreeMap;
 
@@ -63,6 +64,8 @@ pub fn plan(fleet: &Fleet<'_>, intent: &Intent, request: &Request, past: &[PastR
         Action::Scale { replicas } => capacity::scale(&target, *replicas),
         Action::Resize(size) => capacity::resize(&target, size),
         Action::Configure { fields } => configure::plan(&target, fields),
+        Action::SetSecret { name, values } => secret::set(&target, name, values),
+        Action::GenerateSecrets => Ok(secret::generate(&target)),
         Action::Hold { reason, until } => hold::hold(&target, reason, *until, request),
         Action::Unhold => hold::unhold(&target),
         Action::Offboard => offboard::plan(&target),

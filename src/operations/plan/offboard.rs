@@ -2,7 +2,7 @@
 
 use super::{Edits, Plan, Target};
 use crate::domain::Problems;
-use crate::operations::fleet::{overlay_path, release_path};
+use crate::operations::fleet::{overlay_path, release_path, secrets_path};
 
 pub(super) fn plan(target: &Target<'_>) -> Result<Plan, Problems> {
     let leaving = match target.environment {
@@ -11,8 +11,13 @@ pub(super) fn plan(target: &Target<'_>) -> Result<Plan, Problems> {
     };
     let stays = target.environments.iter().any(|environment| !leaving.contains(environment));
     let (edits, removed_folders) = if stays {
-        let releases: Edits =
+        let mut releases: Edits =
             leaving.iter().map(|environment| (release_path(target.name, environment), None)).collect();
+        for environment in &leaving {
+            if !target.fleet.secrets(target.name, environment)?.text.is_empty() {
+                releases.insert(secrets_path(target.name, environment), None);
+            }
+        }
         (releases, leaving.iter().map(|environment| overlay_path(target.name, environment)).collect())
     } else {
         (Edits::new(), vec![format!("apps/{}", target.name)])

@@ -25,12 +25,50 @@ pub(super) fn added(id: &ObjectId, object: &Value) -> Entry {
 }
 
 /// An object that is gone.
-pub(super) fn removed(id: &ObjectId, _: &Value) -> Entry {
+pub(super) fn removed(id: &ObjectId, object: &Value) -> Entry {
+    if let Some(summary) = lost_volume(id, object) {
+        return entry(id, String::new(), summary, Risk::High, None, None);
+    }
     let risk = match id.kind.as_str() {
         "HorizontalPodAutoscaler" | "PodDisruptionBudget" | "ServiceAccount" | "ConfigMap" => Risk::Medium,
         _ => Risk::High,
     };
     entry(id, String::new(), "removed".to_owned(), risk, None, None)
+}
+
+/// What becomes of the data of an object that goes.
+fn lost_volume(id: &ObjectId, object: &Value) -> Option<String> {
+    let size = |claim: &Value| text_at(claim, &["spec", "resources", "requests", "storage"]).unwrap_or("?").to_owned();
+    match id.kind.as_str() {
+        "PersistentVolumeClaim" => {
+            let stays = object.pointer("/metadata/annotations/kustomize.toolkit.fluxcd.io~1prune").is_some();
+            Some(match stays {
+                true => {
+                    format!("removed from the fleet; the volume {} ({}) stays in the cluster", id.name, size(object))
+                }
+                false => {
+                    format!("removed, and the volume {} ({}) is lost with everything in it", id.name, size(object))
+                }
+            })
+        }
+        "StatefulSet" => {
+            let claims: Vec<String> = items_at(object, &["spec", "volumeClaimTemplates"])
+                .map(|claim| {
+                    let name = text_at(claim, &["metadata", "name"]).unwrap_or_default();
+                    format!("{name}-{}-0 ({})", id.name, size(claim))
+                })
+                .collect();
+            let is_deleted =
+                text_at(object, &["spec", "persistentVolumeClaimRetentionPolicy", "whenDeleted"]) == Some("Delete");
+            (!claims.is_empty()).then(|| match is_deleted {
+                true => format!("removed, and the volume {} is lost with everything in it", claims.join(", ")),
+                false => {
+                    format!("removed; its volume {} stays in the cluster until someone deletes it", claims.join(", "))
+                }
+            })
+        }
+        _ => None,
+    }
 }
 
 /// A field that differs; `None` if it only repeats what another entry says.
@@ -72,6 +110,14 @@ pub(super) fn field(id: &ObjectId, difference: Difference<'_>) -> Option<Entry> 
         }
         [.., "containers", "env"] => (came(format!("variable {item}")), Risk::Medium),
         [.., "containers", "env", "value"] => (arrow(&format!("variable {item}")), Risk::Medium),
+        // What is encrypted means nothing to a reader, and differs each time.
+        ["spec", "encryptedData", name] if id.kind == "SealedSecret" => {
+            return Some(entry(id, difference.dotted(), came(format!("secret {name}")), Risk::Medium, None, None));
+        }
+        _ if id.kind == "Secret" => {
+            return (keys.first() == Some(&"stringData"))
+                .then(|| entry(id, difference.dotted(), came(format!("secret {last}")), Risk::Medium, None, None));
+        }
         ["data", name] => (arrow(&format!("variable {name}")), Risk::Medium),
         ["data"] => (came("variables".to_owned()), Risk::Medium),
         ["spec", "rules"] if !item.is_empty() => (came(format!("host {item}")), Risk::Medium),

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::{Fleet, Lab, assert_message};
 
-const VERBS: [&str; 23] = [
+const VERBS: [&str; 24] = [
     "init",
     "detect",
     "render",
@@ -26,6 +26,7 @@ const VERBS: [&str; 23] = [
     "promote",
     "hold",
     "unhold",
+    "secret",
     "rerender",
     "offboard",
 ];

@@ -4,3 +4,5 @@ mod fixtures;
 mod injection;
 mod refusals;
 mod snapshots;
+
+pub(super) use self::fixtures::dashboards;

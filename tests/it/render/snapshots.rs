@@ -1,6 +1,6 @@
 //! One snapshot for each framework, provider, delivery and entry.
 
-use super::fixtures::{app, listing, production, renderer, settings};
+use super::fixtures::{app, listing, production, renderer, settings, watching};
 
 const SPEC: &str = "\
 name: shop
@@ -36,6 +36,29 @@ fn every_framework_provider_delivery_and_entry() {
                     }
                 }
             }
+        }
+    });
+}
+
+#[test]
+fn what_watches_every_framework_in_every_language() {
+    insta::with_settings!({snapshot_path => concat!(env!("CARGO_MANIFEST_DIR"), "/snapshots/watching"), prepend_module_to_snapshot => false, omit_expression => true}, {
+        let cases = [
+            ("flask", "zh-TW", "k3s"),
+            ("django", "en", "eks"),
+            ("fastapi", "zh-TW", "gke"),
+            ("nodejs", "en", "aks"),
+            ("nextjs", "zh-TW", "k3s"),
+            ("static", "en", "eks"),
+            ("go", "en", "k3s"),
+        ];
+        for (framework, language, provider) in cases {
+            let metrics = if framework == "static" { SPEC.replace("metrics_path: /metrics\n", "") } else { SPEC.to_owned() };
+            let spec = format!("{metrics}framework: {framework}\nlanguage: {language}\nnotification_channels: [telegram]\n");
+            let rendered = renderer(settings(provider, "flux", "ingress"), &[])
+                .and_then(|renderer| renderer.render(&app(&spec), &production(), None))
+                .unwrap_or_else(|problems| panic!("{framework}: {problems}"));
+            insta::assert_snapshot!(format!("{framework}-{language}-{provider}"), watching(&rendered));
         }
     });
 }

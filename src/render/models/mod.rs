@@ -5,6 +5,9 @@
 //! argo-cd.readthedocs.io (v1alpha1 Application), fluxcd.io (kustomize.toolkit v1 Kustomization, source.toolkit v1
 //! GitRepository). Every struct refuses unknown fields; what a team's overlay may add is listed too.
 
+pub(super) mod monitoring;
+pub(super) mod secrets;
+
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
@@ -15,11 +18,13 @@ macro_rules! model {
         $(#[$doc])*
         #[derive(Deserialize, Serialize)]
         #[serde(deny_unknown_fields, rename_all = "camelCase")]
-        pub(super) struct $name {
+        pub(in crate::render) struct $name {
             $($(#[$meta])* $(#[serde(rename = $rename)])? $field: $kind,)*
         }
     };
 }
+
+use model;
 
 /// A field that may be left out.
 type Maybe<T> = Option<T>;
@@ -235,6 +240,7 @@ model! {
         #[serde(skip_serializing_if = "Option::is_none")] wait: Maybe<bool>,
         #[serde(skip_serializing_if = "Option::is_none")] suspend: Maybe<bool>,
         #[serde(skip_serializing_if = "Option::is_none")] service_account_name: Maybe<String>,
+        #[serde(skip_serializing_if = "Option::is_none")] decryption: Maybe<secrets::Decryption>,
         source_ref: SourceRef,
     }
 }

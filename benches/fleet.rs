@@ -15,6 +15,7 @@ use std::time::{Duration, Instant};
 
 use tracing_subscriber::fmt::format::FmtSpan;
 use wooo::domain::{Action, Intent};
+use wooo::files::FileTree as _;
 use wooo::git::{BranchName, PreparedBlob, Repository, Signature, TreeEdits};
 use wooo::operations::Request;
 use wooo::operations::batch::Selection;
@@ -27,7 +28,16 @@ repository: {url: https://git.example.com/platform/fleet.git}
 environments:
   production: {cluster: main, provider: eks}
 clusters:
-  main: {delivery: argocd, ingress: {class: nginx}, issuer: letsencrypt-prod, dns: {prefix: alpha}}
+  main:
+    delivery: argocd
+    ingress: {class: nginx}
+    issuer: letsencrypt-prod
+    dns: {prefix: alpha}
+    secrets: external-secrets
+    monitoring:
+      labels: {release: kube-prometheus-stack}
+      webhook: {url: https://wooo.example.com/webhooks/alertmanager}
+      channels: {slack: {channel: '#alerts', url: {name: alerting, key: slack}}}
 ";
 
 /// How often one change is measured; the median counts.
@@ -50,8 +60,8 @@ fn table(sizes: &[String], is_profile: bool) -> ExitCode {
         [] => vec![10, 100, 1000, 10_000],
         sizes => sizes.iter().map(|size| size.parse().expect("a number of apps")).collect(),
     };
-    println!("|   apps | all: wall s | all: ms/app | peak MB | one change: median ms | min ms | max ms |");
-    println!("|-------:|------------:|------------:|--------:|----------------------:|-------:|-------:|");
+    println!("|   apps | objects | all: wall s | all: ms/app | objects/s | peak MB | one change: median ms | min ms | max ms |");
+    println!("|-------:|--------:|------------:|------------:|----------:|--------:|----------------------:|-------:|-------:|");
     for size in sizes {
         let folder = tempfile::tempdir().expect("a folder");
         let program = std::env::current_exe().expect("this program");
@@ -77,15 +87,27 @@ fn measure(apps: usize, folder: &Path, is_profile: bool) -> ExitCode {
     let mut changes: Vec<Duration> = (0..CHANGES).map(|round| one_change(folder, apps, round)).collect();
     changes.sort_unstable();
     let milliseconds = |duration: Duration| duration.as_secs_f64() * 1000.0;
+    let objects = objects(&place, apps);
     println!(
-        "| {apps:6} | {:11.2} | {:11.3} | {peak:7} | {:21.2} | {:6.2} | {:6.2} |",
+        "| {apps:6} | {objects:7} | {:11.2} | {:11.3} | {:9.0} | {peak:7} | {:21.2} | {:6.2} | {:6.2} |",
         all.as_secs_f64(),
         milliseconds(all) / apps as f64,
+        objects as f64 / all.as_secs_f64(),
         milliseconds(changes[CHANGES / 2]),
         milliseconds(changes[0]),
         milliseconds(changes[CHANGES - 1]),
     );
     ExitCode::SUCCESS
+}
+
+/// How many objects were rendered: the manifests of each app without the list and the record of them, and its delivery.
+fn objects(place: &Place, apps: usize) -> usize {
+    let tree = place.repository.tree(place.tip().expect("a tip")).expect("a tree");
+    let of_app = |number| {
+        let entries = tree.list(&format!("rendered/production/app-{number:05}")).expect("it is rendered");
+        entries.len() - 2 + 1
+    };
+    (0..apps).map(of_app).sum()
 }
 
 /// Prints each stage as it ends, with the time that it took.
@@ -128,7 +150,7 @@ fn new_fleet(apps: usize, folder: &Path) -> Place {
         put(
             format!("apps/{name}/app.yaml"),
             format!(
-                "name: {name}\ndomain: {name}.example.com\nframework: {framework}\nreplicas: 2\nenv: {{TZ: Asia/Taipei, NUMBER: '{number}'}}\nsecrets: [DATABASE_URL]\n"
+                "name: {name}\ndomain: {name}.example.com\nframework: {framework}\nreplicas: 2\nenv: {{TZ: Asia/Taipei, NUMBER: '{number}'}}\nsecrets: [SECRET_KEY, STRIPE_KEY]\nmetrics_path: /metrics\naddons: {{postgresql: {{}}, redis: {{}}}}\nnotification_channels: [slack]\n"
             ),
         );
         put(format!("apps/{name}/production.yaml"), format!("image: registry.example/{name}:1.0.0\n"));

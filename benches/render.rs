@@ -13,7 +13,7 @@ repository: {url: https://git.example.com/platform/fleet.git}
 environments:
   production: {cluster: main, provider: eks}
 clusters:
-  main: {delivery: argocd, ingress: {class: nginx}, issuer: letsencrypt-prod, dns: {prefix: alpha}}
+  main: {delivery: argocd, ingress: {class: nginx}, issuer: letsencrypt-prod, dns: {prefix: alpha}, secrets: external-secrets}
 ";
 
 const SPEC: &str = "\
@@ -23,7 +23,8 @@ framework: django
 image: registry.example/shop:1.4.2
 replicas: 3
 env: {TZ: Asia/Taipei, LOG_LEVEL: info}
-secrets: [DATABASE_URL]
+secrets: [SECRET_KEY]
+addons: {postgresql: {}, redis: {}}
 workers: [{name: celery, command: [celery, -A, app, worker]}]
 metrics_path: /metrics
 egress: [{host: api.stripe.com, port: 443}]

@@ -60,8 +60,12 @@ fn table(sizes: &[String], is_profile: bool) -> ExitCode {
         [] => vec![10, 100, 1000, 10_000],
         sizes => sizes.iter().map(|size| size.parse().expect("a number of apps")).collect(),
     };
-    println!("|   apps | objects | all: wall s | all: ms/app | objects/s | peak MB | one change: median ms | min ms | max ms |");
-    println!("|-------:|--------:|------------:|------------:|----------:|--------:|----------------------:|-------:|-------:|");
+    println!(
+        "|   apps | objects | all: wall s | all: ms/app | objects/s | peak MB | one change: median ms | min ms | max ms |"
+    );
+    println!(
+        "|-------:|--------:|------------:|------------:|----------:|--------:|----------------------:|-------:|-------:|"
+    );
     for size in sizes {
         let folder = tempfile::tempdir().expect("a folder");
         let program = std::env::current_exe().expect("this program");

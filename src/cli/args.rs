@@ -6,7 +6,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use jiff::Timestamp;
 
 use crate::domain::app_spec::Replicas;
-use crate::domain::fleet::{Delivery, Provider};
+use crate::domain::fleet::{Delivery, Provider, SecretBackend};
 use crate::domain::{AppName, Cpu, EnvironmentName, Framework, ImageRef, Memory, PlanName, VariableName};
 use crate::git::BranchName;
 
@@ -202,6 +202,12 @@ pub(super) struct InitArgs {
     /// Whose Kubernetes it is: k3s, eks, gke or aks
     #[arg(long, value_parser = word::<Provider>, default_value = "k3s")]
     pub(super) provider: Provider,
+    /// How secrets reach the clusters: sealed-secrets, sops or external-secrets
+    #[arg(long, value_parser = word::<SecretBackend>, default_value = "sealed-secrets")]
+    pub(super) secrets: SecretBackend,
+    /// Where Alertmanager sends every alert: wooo's own endpoint
+    #[arg(long, value_name = "URL")]
+    pub(super) alert_webhook: Option<String>,
     /// Who asks; recorded in the commit
     #[arg(long, value_name = "WHO", env = "WOOO_ACTOR", hide_env_values = true)]
     pub(super) actor: Option<String>,

@@ -81,6 +81,19 @@ pub struct Environment {
     pub namespace_suffix: Option<String>,
 }
 
+impl Provider {
+    /// The StorageClass that its clusters usually have for volumes of one pod.
+    #[must_use]
+    pub const fn storage_class(self) -> &'static str {
+        match self {
+            Self::K3s => "local-path",
+            Self::Eks => "gp3",
+            Self::Gke => "standard-rwo",
+            Self::Aks => "managed-csi",
+        }
+    }
+}
+
 impl Environment {
     /// The namespace of an app here: `app-<name>` with the suffix.
     #[must_use]
@@ -281,8 +294,22 @@ pub enum DnsPrefix {
 }
 
 /// How secrets reach the cluster.
-#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    Default,
+    Deserialize,
+    Eq,
+    JsonSchema,
+    PartialEq,
+    Serialize,
+    strum::Display,
+    strum::EnumIter,
+    strum::EnumString,
+)]
 #[serde(rename_all = "kebab-case")]
+#[strum(serialize_all = "kebab-case")]
 pub enum SecretBackend {
     /// Bitnami SealedSecrets.
     #[default]

@@ -277,6 +277,7 @@ fn arrive(
     let record = after.record(app, environment)?;
     let (_, rendered) = rendering::render(after, renderer, app, environment)?;
     let before = rendering::objects(after.tree, app, environment, record.as_ref())?;
+    Problems::check(diff::impossible(&before, &rendered.objects))?;
     let diff = EnvironmentDiff {
         environment: environment.clone(),
         entries: diff::compare(&before, &rendered.objects),

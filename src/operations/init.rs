@@ -6,7 +6,7 @@ use super::change::signature;
 use super::fleet::{Fleet, SETTINGS_FILE};
 use super::place::Place;
 use super::{Request, git_problems};
-use crate::domain::fleet::{Delivery, Provider};
+use crate::domain::fleet::{Delivery, Provider, SecretBackend};
 use crate::domain::{Problem, Problems};
 use crate::files::{FileTree, LayeredTree, MemoryTree};
 use crate::git::{self, BranchName, Key, PreparedBlob, Repository, Trailers, TreeEdits};
@@ -25,6 +25,10 @@ pub struct Start {
     pub delivery: Delivery,
     /// Whose Kubernetes it is.
     pub provider: Provider,
+    /// How secrets reach the clusters.
+    pub secrets: SecretBackend,
+    /// Where Alertmanager sends every alert, if that is known.
+    pub alert_webhook: Option<String>,
 }
 
 /// What was made.
@@ -142,6 +146,18 @@ pub fn first_files(start: &Start) -> Result<MemoryTree, Problems> {
     Ok(files)
 }
 
+/// What a cluster has besides, each on a line of its own.
+fn more_settings(start: &Start) -> String {
+    let mut lines = format!("    storage_class: {}\n", start.provider.storage_class());
+    if start.secrets != SecretBackend::default() {
+        lines.push_str(&format!("    secrets: {}\n", start.secrets));
+    }
+    if let Some(url) = &start.alert_webhook {
+        lines.push_str(&format!("    monitoring: {{webhook: {{url: {}}}}}\n", serde_json::Value::from(url.as_str())));
+    }
+    lines
+}
+
 fn settings_text(start: &Start) -> String {
     let quoted = |text: &str| serde_json::Value::from(text).to_string();
     format!(
@@ -170,12 +186,12 @@ clusters:
     ingress: {{class: nginx, namespace: ingress-nginx}}   # or gateway: {{name: public, namespace: gateways}}
     issuer: letsencrypt-prod
     dns: {{prefix: alpha}}
-  production:
+{more}  production:
     delivery: {delivery}
     ingress: {{class: nginx, namespace: ingress-nginx}}
     issuer: letsencrypt-prod
     dns: {{prefix: alpha}}
-
+{more}
 # Sizes that replace or add to basic, standard, advanced and professional:
 # plans:
 #   huge: {{memory: 8Gi, cpu: 4000m}}
@@ -187,6 +203,7 @@ tenants: {{}}
         branch = quoted(start.branch.as_str()),
         provider = start.provider,
         delivery = start.delivery,
+        more = more_settings(start),
     )
 }
 

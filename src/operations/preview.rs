@@ -61,5 +61,7 @@ pub fn default_start() -> Result<Start, Problems> {
         bare: false,
         delivery: crate::domain::fleet::Delivery::Flux,
         provider: crate::domain::fleet::Provider::K3s,
+        secrets: crate::domain::fleet::SecretBackend::default(),
+        alert_webhook: None,
     })
 }

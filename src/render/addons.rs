@@ -25,6 +25,8 @@ pub(super) struct AddonView {
     cpu: Cpu,
     cpu_limit: Cpu,
     heap_megabytes: u64,
+    data_megabytes: u64,
+    volumes: Vec<&'static str>,
     /// The Secret with its password.
     pub(super) secret: String,
     key: &'static str,
@@ -68,6 +70,8 @@ pub(super) fn views(subject: &Subject<'_>) -> Vec<AddonView> {
                 cpu: profile.cpu,
                 cpu_limit: profile.cpu.times(4),
                 heap_megabytes: memory.bytes() / (1 << 20) / 2,
+                data_megabytes: memory.bytes() / (1 << 20) * 3 / 4,
+                volumes: std::iter::once("data").chain(profile.backup.then_some("backup")).collect(),
                 secret: name.clone(),
                 key: PASSWORD_KEY,
                 sealed: match subject.app.secrets.addons.get(kind) {

@@ -320,7 +320,6 @@ fn addon_objects(addon: &addons::AddonView, subject: &Subject<'_>) -> impl Itera
         ("networkpolicy", true),
         ("statefulset", true),
         ("service", true),
-        ("backupclaim", addon.backup),
         ("backup", addon.backup),
         ("prometheusrule", operator),
     ]

@@ -174,10 +174,24 @@ impl<'a> Index<'a> {
         for volume in items_at(template, &["spec", "volumes"]) {
             self.source(volume, ["configMap", ""], "name", report);
             self.source(volume, ["", "secret"], "secretName", report);
-            if let Some(claim) = text_at(volume, &["persistentVolumeClaim", "claimName"]) {
+            if let Some(claim) = text_at(volume, &["persistentVolumeClaim", "claimName"])
+                && !self.is_made_by_a_stateful_set(claim)
+            {
                 self.expect("PersistentVolumeClaim", claim, report);
             }
         }
+    }
+
+    /// Whether a claim is one of those that a StatefulSet makes for its pods: `<template>-<set>-<number>`.
+    fn is_made_by_a_stateful_set(&self, claim: &str) -> bool {
+        self.objects.iter().filter(|object| text_at(object, &["kind"]) == Some("StatefulSet")).any(|set| {
+            let name = text_at(set, &["metadata", "name"]).unwrap_or_default();
+            let templates = items_at(set, &["spec", "volumeClaimTemplates"]);
+            templates.filter_map(|template| text_at(template, &["metadata", "name"])).any(|template| {
+                let number = claim.strip_prefix(template).and_then(|rest| rest.strip_prefix('-')?.strip_prefix(name));
+                number.and_then(|rest| rest.strip_prefix('-')).is_some_and(|rest| rest.parse::<u32>().is_ok())
+            })
+        })
     }
 
     /// A reference to a ConfigMap or a Secret under one of two keys. An optional one may lead nowhere.

@@ -106,7 +106,14 @@ pub(super) fn problems(app: &App, namespace: &str, backend: SecretBackend) -> Ve
             (Ciphertext::Sops(_), SecretBackend::Sops) => return None,
             _ => format!("{what} is encrypted in a way that the cluster does not use any more"),
         };
-        Some(Problem::new("secret.stale", detail).hint(format!("set it anew: `wooo secret set {name} NAME --env ENV`")))
+        let hint = if secret == variables_secret(name) {
+            format!("set it anew: `wooo secret set {name} NAME --env ENV`")
+        } else {
+            format!(
+                "take it out of `apps/{name}/secrets/`, and `wooo secret generate {name}`; what runs keeps its old one until it is changed there"
+            )
+        };
+        Some(Problem::new("secret.stale", detail).hint(hint))
     };
     let stale = variables.chain(addons).filter_map(problem);
     let has_password =

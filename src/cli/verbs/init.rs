@@ -8,8 +8,15 @@ use crate::git;
 use crate::operations::init::{self, Start};
 
 pub(in crate::cli) fn run(args: InitArgs, printer: &Printer) -> Result<bool, Problems> {
-    let start =
-        Start { url: args.url, branch: args.branch, bare: args.bare, delivery: args.delivery, provider: args.provider };
+    let start = Start {
+        url: args.url,
+        branch: args.branch,
+        bare: args.bare,
+        delivery: args.delivery,
+        provider: args.provider,
+        secrets: args.secrets,
+        alert_webhook: args.alert_webhook,
+    };
     let made = init::run(&args.dir, &start, &request(args.actor, None, git::default_identity()))?;
     printer.answer(&made, |page| {
         let folder = args.dir.display();

@@ -60,12 +60,18 @@ fn lost_volume(id: &ObjectId, object: &Value) -> Option<String> {
                 .collect();
             let is_deleted =
                 text_at(object, &["spec", "persistentVolumeClaimRetentionPolicy", "whenDeleted"]) == Some("Delete");
-            (!claims.is_empty()).then(|| match is_deleted {
-                true => format!("removed, and the volume {} is lost with everything in it", claims.join(", ")),
-                false => {
-                    format!("removed; its volume {} stays in the cluster until someone deletes it", claims.join(", "))
+            let listed = claims.join(", ");
+            match (claims.len(), is_deleted) {
+                (0, _) => None,
+                (1, true) => Some(format!("removed, and the volume {listed} is lost with everything in it")),
+                (1, false) => {
+                    Some(format!("removed; its volume {listed} stays in the cluster until someone deletes it"))
                 }
-            })
+                (_, true) => Some(format!("removed, and the volumes {listed} are lost with everything in them")),
+                (_, false) => {
+                    Some(format!("removed; its volumes {listed} stay in the cluster until someone deletes them"))
+                }
+            }
         }
         _ => None,
     }

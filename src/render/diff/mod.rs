@@ -12,6 +12,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::object::ObjectId;
+use crate::domain::Problem;
 
 /// How closely a reviewer should look.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize, strum::Display)]
@@ -73,6 +74,25 @@ pub fn compare(before: &[Value], after: &[Value]) -> Vec<Entry> {
     }
     entries.sort_by_key(|entry| std::cmp::Reverse(entry.risk));
     entries
+}
+
+/// Changes that no cluster takes: a StatefulSet keeps the volumes that it was made with.
+#[must_use]
+pub fn impossible(before: &[Value], after: &[Value]) -> Vec<Problem> {
+    let volumes = |object: &Value| object.pointer("/spec/volumeClaimTemplates").cloned();
+    let sets = after.iter().filter(|object| object.get("kind").and_then(Value::as_str) == Some("StatefulSet"));
+    sets.filter_map(|object| {
+        let id = ObjectId::of(object)?;
+        let old = before.iter().find(|old| ObjectId::of(old).as_ref() == Some(&id))?;
+        (volumes(old) != volumes(object)).then(|| {
+            Problem::new(
+                "addon.volume",
+                format!("the volumes of {id} are as it was made with: Kubernetes refuses others"),
+            )
+            .hint("grow the volume in the cluster where its StorageClass allows it; the spec keeps the first size")
+        })
+    })
+    .collect()
 }
 
 /// The highest risk among `entries`; low if there are none.

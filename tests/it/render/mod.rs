@@ -1,5 +1,6 @@
 //! Rendering: every framework on every provider with every delivery and entry, and what must never come out of it.
 
+mod addons;
 mod fixtures;
 mod injection;
 mod refusals;

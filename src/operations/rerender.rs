@@ -208,6 +208,11 @@ impl Gathering<'_> {
             Vec::new()
         } else {
             let before = rendering::objects(self.tree, &unit.app, &unit.environment, record.as_ref())?;
+            let impossible = diff::impossible(&before, &prepared.objects);
+            if !impossible.is_empty() {
+                self.problems.extend(impossible);
+                return Ok(());
+            }
             diff::compare(&before, &prepared.objects)
         };
         let risk = (!entries.is_empty()).then(|| diff::highest_risk(&entries));

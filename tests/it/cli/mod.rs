@@ -1,6 +1,7 @@
 //! The program as people run it: real processes, real Git repositories, nobody's settings but the test's own.
 #![expect(clippy::unwrap_used, reason = "clippy knows a test by its attribute, and the helpers here have none")]
 
+mod addons;
 mod change;
 mod check;
 mod concurrency;

@@ -139,6 +139,17 @@ impl AddonKind {
         }
     }
 
+    /// The word for it in a spec.
+    #[must_use]
+    pub const fn key(self) -> &'static str {
+        match self {
+            Self::Postgresql => "postgresql",
+            Self::Redis => "redis",
+            Self::Mongodb => "mongodb",
+            Self::Elasticsearch => "elasticsearch",
+        }
+    }
+
     /// The address of the add-on of an app, as its variable says it. The password is another variable, which the kubelet
     /// puts in.
     #[must_use]

@@ -3,8 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::app_spec::Percent;
-use super::numbers::ranged;
+use super::numbers::{Percent, ranged};
 use super::{Framework, LabelName, MetricName};
 
 /// The language of what people read about an app.

@@ -12,7 +12,7 @@ use super::alerts::{Alerts, Language, Metrics};
 use super::credential;
 use super::document::Document;
 use super::names::InvalidName;
-use super::numbers::ranged;
+use super::numbers::{Percent, ranged};
 use super::problem::{Problem, Problems};
 use super::{AppName, Framework, HostName, ImageRef, PlanName, UrlPath, VariableName, WorkerName};
 use crate::yaml::Step;
@@ -124,10 +124,6 @@ ranged! {
     /// A number of pods. The installation's policy may allow fewer.
     Replicas(u16), "replicas", 0..=1000
 }
-ranged! {
-    /// A share in percent.
-    Percent(u8), "percentage", 1..=100
-}
 
 /// Bounds within which the number of pods follows the load.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
@@ -143,7 +139,7 @@ pub struct Autoscale {
 }
 
 const fn seventy_percent() -> Percent {
-    Percent(70)
+    Percent::SEVENTY
 }
 
 /// The value of a variable: any text without NUL, at most 32 KiB, that is not a secret.
@@ -364,6 +360,19 @@ impl AppSpec {
             }
             if worker.command.iter().all(|word| word.trim().is_empty()) {
                 fault("spec.value", format!("worker `{}` has no command", worker.name), path("command"));
+            }
+        }
+        for (kind, addon) in &self.addons {
+            let path = |field| vec![Step::Key("addons"), Step::Key(kind.key()), Step::Key(field)];
+            if addon.memory.is_some_and(|memory| memory.bytes() < 64 << 20) {
+                fault("spec.range", format!("the add-on {kind} needs at least 64Mi of memory"), path("memory"));
+            }
+            for (index, worker) in self.workers.iter().enumerate() {
+                if worker.name.as_str() == kind.key() {
+                    let detail =
+                        format!("worker and add-on are both called `{kind}`: their alerts could not be told apart");
+                    fault("spec.conflict", detail, vec![Step::Key("workers"), Step::Index(index), Step::Key("name")]);
+                }
             }
         }
         for (index, secret) in self.secrets.iter().enumerate() {

@@ -471,6 +471,12 @@ impl FleetSettings {
                 let path = [Step::Key("clusters"), Step::Key(name.as_str()), Step::Key("gateway")];
                 problems.push(document.place(Problem::new("fleet.conflict", detail), &path));
             }
+            if cluster.delivery == Delivery::Argocd && cluster.secrets == SecretBackend::Sops {
+                let detail = format!("cluster `{name}` is synced by Argo CD, which cannot open what SOPS encrypted");
+                let path = [Step::Key("clusters"), Step::Key(name.as_str()), Step::Key("secrets")];
+                let problem = Problem::new("fleet.conflict", detail);
+                problems.push(document.place(problem.hint("use `sealed-secrets`, or `external-secrets`"), &path));
+            }
         }
         Problems::check(problems)?;
         Ok(settings)

@@ -28,6 +28,7 @@ pub use names::{
     AppName, Cidr, ClusterName, EnvironmentName, HostName, InvalidName, LabelName, MetricName, PlanName, TenantName,
     UrlPath, VariableName, WorkerName,
 };
+pub use numbers::Percent;
 pub use problem::{Location, Problem, Problems};
 pub use quantity::{Cpu, Memory};
 pub use release::{App, Release};

@@ -64,3 +64,13 @@ macro_rules! ranged {
 }
 
 pub(super) use ranged;
+
+ranged! {
+    /// A share in percent.
+    Percent(u8), "percentage", 1..=100
+}
+
+impl Percent {
+    /// How much of the requested processor time pods should use, where nobody says.
+    pub(super) const SEVENTY: Self = Self(70);
+}

@@ -5,6 +5,7 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::addons::Addon;
 use super::alerts::{Alerts, Metrics};
 use super::app_spec::{AppSpec, AutoRepair, Autoscale, Egress, EnvValue, Port, Replicas, Worker};
 use super::document::Document;
@@ -220,6 +221,8 @@ impl App {
             spec.autoscale = None;
             spec.plan = PlanName::standard();
             (spec.port, spec.health_path) = (spec.own_port(), spec.own_health_path());
+            // How large an add-on is, is capacity as well.
+            spec.addons.values_mut().for_each(|addon| *addon = Addon::default());
             // What people and alerts are told does not run.
             spec.display_name = None;
             (spec.source_type, spec.source_url) = (None, None);

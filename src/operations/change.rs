@@ -16,7 +16,7 @@ use super::plan::{self, Plan};
 use super::rendering::{self, FileChanges};
 use super::{Request, from_git, history, secrets};
 use crate::domain::{Action, EnvironmentName, Intent, Problem, Problems};
-use crate::files::{LayeredTree, MemoryTree};
+use crate::files::LayeredTree;
 use crate::git::{self, BranchName, CommitId, Key, PreparedBlob, Signature, Trailers, TreeEdits, TreeId};
 use crate::render::diff::{self, Entry, Risk};
 
@@ -178,6 +178,7 @@ fn attempt(place: &Place, intent: &Intent, request: &Request, options: Options) 
     change.files =
         work.files.iter().map(|(path, _)| path.clone()).chain(work.removed_folders.iter().cloned()).collect();
     change.diffs = work.diffs.clone();
+    change.notes.extend(work.notes.iter().cloned());
     if options.dry_run {
         if !work.is_empty_against(&tree)? {
             change.stage = Stage::Planned;
@@ -206,6 +207,8 @@ pub(super) struct Work {
     pub(super) files: FileChanges,
     pub(super) removed_folders: Vec<String>,
     pub(super) diffs: Vec<EnvironmentDiff>,
+    /// What the reader should know of what was rendered.
+    pub(super) notes: Vec<String>,
 }
 
 impl Work {
@@ -226,27 +229,24 @@ impl Work {
     }
 }
 
-/// The files that a plan writes.
-pub(super) fn edited(edits: &plan::Edits) -> MemoryTree {
-    edits.iter().filter_map(|(path, text)| Some((path.clone(), text.as_ref()?.clone().into_bytes()))).collect()
-}
-
 /// Renders what a plan affects, against the fleet as it would be.
 pub(super) fn work_out(fleet: &Fleet<'_>, intent: &Intent, plan: Plan) -> Result<Work, Problems> {
-    let edited = edited(&plan.edits);
+    let edited = plan::edited(&plan.edits);
     let layered = LayeredTree::new(&edited, fleet.tree);
     let after = Fleet { tree: &layered, settings: fleet.settings.clone() };
     let mut files: FileChanges = Vec::new();
     let mut diffs = Vec::new();
     let mut problems = Vec::new();
+    let mut notes = Vec::new();
     if !plan.affected.is_empty() {
         let renderer = after.renderer()?;
         for environment in &plan.affected {
             // One that cannot be rendered does not hide what is wrong with the next.
             match arrive(&after, &renderer, intent, environment) {
-                Ok((changes, diff)) => {
+                Ok((changes, diff, note)) => {
                     files.extend(changes);
                     diffs.push(diff);
+                    notes.extend(note);
                 }
                 Err(found) => problems.extend(found.into_vec()),
             }
@@ -264,7 +264,7 @@ pub(super) fn work_out(fleet: &Fleet<'_>, intent: &Intent, plan: Plan) -> Result
         });
     }
     files.extend(plan.edits);
-    Ok(Work { files, removed_folders: plan.removed_folders, diffs })
+    Ok(Work { files, removed_folders: plan.removed_folders, diffs, notes })
 }
 
 fn arrive(
@@ -272,10 +272,10 @@ fn arrive(
     renderer: &crate::render::Renderer,
     intent: &Intent,
     environment: &EnvironmentName,
-) -> Result<(FileChanges, EnvironmentDiff), Problems> {
+) -> Result<(FileChanges, EnvironmentDiff, Option<String>), Problems> {
     let app = &intent.app;
     let record = after.record(app, environment)?;
-    let (_, rendered) = rendering::render(after, renderer, app, environment)?;
+    let (resolved, rendered) = rendering::render(after, renderer, app, environment)?;
     let before = rendering::objects(after.tree, app, environment, record.as_ref())?;
     Problems::check(diff::impossible(&before, &rendered.objects))?;
     let diff = EnvironmentDiff {
@@ -283,7 +283,12 @@ fn arrive(
         entries: diff::compare(&before, &rendered.objects),
         digest: Some(rendered.digest.clone()),
     };
-    Ok((rendering::changes(after.tree, app, environment, record.as_ref(), rendered)?, diff))
+    let is_told = matches!(
+        intent.action,
+        Action::Onboard { .. } | Action::Promote | Action::Configure { .. } | Action::SetSecret { .. }
+    );
+    let note = is_told.then(|| secrets::without_value(after, &resolved, environment)).flatten();
+    Ok((rendering::changes(after.tree, app, environment, record.as_ref(), rendered)?, diff, note))
 }
 
 fn write(place: &Place, base: TreeId, work: &Work) -> Result<TreeId, git::Error> {
@@ -312,7 +317,15 @@ fn branch_name(intent: &Intent) -> Result<BranchName, Problem> {
 }
 
 fn branch_prefix(intent: &Intent, environment: &str) -> String {
-    format!("wooo/{}/{environment}/{}-", intent.app, intent.action.verb())
+    let kind = match &intent.action {
+        // Values of two variables are two wishes: the second must not take the first one's place.
+        Action::SetSecret { name, .. } => {
+            let hash = git::BlobId::of(name.as_str().as_bytes()).to_string();
+            format!("{}-{}", intent.action.verb(), &hash[..8])
+        }
+        action => action.verb().to_owned(),
+    };
+    format!("wooo/{}/{environment}/{kind}-", intent.app)
 }
 
 /// Makes the commit and puts the branch on it, taking over what an earlier run left. At most one branch per app,

@@ -68,7 +68,15 @@ impl Rules {
                 Err(error) => problems.push(Problem::new("rules.promtool", format!("promtool cannot be run: {error}"))),
                 Ok(None) => {}
                 // Which file is at fault is asked of each alone: the program tells it in words.
-                Ok(Some(_)) => problems.extend(part.iter().filter_map(|file| self.fault(*file))),
+                Ok(Some(said)) => {
+                    let found: Vec<Problem> = part.iter().filter_map(|file| self.fault(*file)).collect();
+                    if found.is_empty() {
+                        let line = said.lines().next().unwrap_or_default();
+                        problems
+                            .push(Problem::new("rules.invalid", format!("promtool refuses the fleet's rules: {line}")));
+                    }
+                    problems.extend(found);
+                }
             }
         }
         (Checked { alerts: self.alerts, promtool: true }, problems)

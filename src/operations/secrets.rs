@@ -11,7 +11,7 @@ use crate::domain::addons::AddonKind;
 use crate::domain::document::MAX_DOCUMENT_BYTES;
 use crate::domain::fleet::{Cluster, SecretBackend};
 use crate::domain::secrets::{PASSWORD_KEY, addon_secret, own_secret, variables_secret};
-use crate::domain::{Action, AppName, ClusterName, EnvironmentName, Intent, Problem, Problems, VariableName};
+use crate::domain::{Action, App, AppName, ClusterName, EnvironmentName, Intent, Problem, Problems, VariableName};
 use crate::files::LayeredTree;
 use crate::secrets::{self, Backend, ExternalSecrets, SealedSecrets, Sops};
 use crate::yaml;
@@ -73,6 +73,28 @@ fn encrypt(
     backend(fleet, &settings.cluster, cluster, now)?.encrypt(&at, value).map_err(|error| failed(&error, cluster))
 }
 
+/// A word about the secret variables that have no value in an environment yet: pods do not start without.
+pub(super) fn without_value(fleet: &Fleet<'_>, app: &App, environment: &EnvironmentName) -> Option<String> {
+    let settings = fleet.settings.environments.get(environment)?;
+    let cluster = fleet.settings.clusters.get(&settings.cluster)?;
+    if cluster.secrets == SecretBackend::ExternalSecrets {
+        return None;
+    }
+    let missing: Vec<&str> = app
+        .spec
+        .secrets
+        .iter()
+        .filter(|name| !app.secrets.variables.contains_key(*name))
+        .map(VariableName::as_str)
+        .collect();
+    let first = missing.first()?;
+    let name = &app.spec.name;
+    Some(format!(
+        "no value in {environment} yet: {}; pods need it, so `wooo secret set {name} {first} --env {environment}`",
+        missing.join(", ")
+    ))
+}
+
 /// Adds to a plan a password for each add-on that has none where it is about to run: nobody ever has to know it, so nobody
 /// has to choose it. Where the cluster makes passwords itself there is nothing to add.
 ///
@@ -85,7 +107,7 @@ pub(super) fn add_passwords(
     environments: &[EnvironmentName],
     now: Timestamp,
 ) -> Result<(), Problems> {
-    let edited = super::change::edited(edits);
+    let edited = super::plan::edited(edits);
     let layered = LayeredTree::new(&edited, fleet.tree);
     let after = Fleet { tree: &layered, settings: fleet.settings.clone() };
     let mut problems = Vec::new();

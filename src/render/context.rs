@@ -190,7 +190,8 @@ impl<'a> Subject<'a> {
         let allowed = &settings.policy.registries;
         for kind in app.spec.addons.keys() {
             let image = addons::image(settings, *kind);
-            let registry = image.split('/').next().unwrap_or_default();
+            let parsed: Option<crate::domain::ImageRef> = image.parse().ok();
+            let registry = parsed.as_ref().map_or("", crate::domain::ImageRef::registry);
             if !allowed.is_empty() && !allowed.iter().any(|known| known == registry) {
                 let detail = format!(
                     "the image `{image}` of the add-on {kind} comes from `{registry}`, which this fleet does not allow"
@@ -406,8 +407,8 @@ impl Room {
     /// Makes room for one more pod.
     fn add(&mut self, requests: ResourceAmounts, limits: ResourceAmounts) {
         let sum = |left: ResourceAmounts, right: ResourceAmounts| ResourceAmounts {
-            memory: Memory::from_bytes(left.memory.bytes() + right.memory.bytes()),
-            cpu: Cpu::from_millicores(left.cpu.millicores() + right.cpu.millicores()),
+            memory: Memory::from_bytes(left.memory.bytes().saturating_add(right.memory.bytes())),
+            cpu: Cpu::from_millicores(left.cpu.millicores().saturating_add(right.cpu.millicores())),
         };
         self.pods += 1;
         self.requests = sum(self.requests, requests);

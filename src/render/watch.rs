@@ -6,10 +6,10 @@ use serde::Serialize;
 use super::context::Subject;
 use super::digest;
 use crate::domain::alerts::{Days, Language, Milliseconds, RequestMetrics};
-use crate::domain::app_spec::{Channel, Percent};
+use crate::domain::app_spec::Channel;
 use crate::domain::fleet::Environment;
 use crate::domain::monitoring::Channels;
-use crate::domain::{EnvironmentName, UrlPath};
+use crate::domain::{EnvironmentName, Percent, UrlPath};
 
 /// The `watch` of a template's context.
 #[derive(Serialize)]

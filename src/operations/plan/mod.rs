@@ -20,10 +20,17 @@ use super::history::PastRelease;
 use crate::domain::problem::did_you_mean;
 use crate::domain::release::{Hold, Release};
 use crate::domain::{Action, App, AppName, AppSpec, EnvironmentName, Intent, Problem, Problems};
+use crate::files::MemoryTree;
 use crate::yaml;
 
 /// Edits of spec files: the new text by path, or `None` where a file goes.
 pub type Edits = BTreeMap<String, Option<String>>;
+
+/// The files that edits write, as a tree to lay over the fleet's.
+#[must_use]
+pub fn edited(edits: &Edits) -> MemoryTree {
+    edits.iter().filter_map(|(path, text)| Some((path.clone(), text.as_ref()?.clone().into_bytes()))).collect()
+}
 
 /// An intent made concrete.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]

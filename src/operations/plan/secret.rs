@@ -2,6 +2,7 @@
 //! if it is not there yet.
 
 use super::{Edits, Plan, Target, data, edit};
+use crate::domain::release::Release;
 use crate::domain::secrets::Ciphertext;
 use crate::domain::{App, AppSpec, Document, EnvironmentName, Problem, Problems, VariableName};
 use crate::operations::fleet::{release_path, secrets_path, spec_path};
@@ -26,21 +27,27 @@ pub(super) fn set(
         let standing = target.fleet.secrets(target.name, environment)?.text;
         let text = edit(&path, &standing, &[(&["variables", name.as_str()], Some(data(value)))])?;
         edits.insert(path, Some(text));
-        let named = |list: &[VariableName]| data(list.iter().chain([name]).collect::<Vec<_>>());
-        if App::resolve(&target.spec.value, &release.value).spec.secrets.contains(name) {
+        let here = App::resolve(&target.spec.value, &release.value).spec.secrets;
+        if here.contains(name) {
             continue;
         }
-        if let Some(own) = &release.value.secrets {
-            let path = release_path(target.name, environment);
-            let text = edit(&path, &release.text, &[(&["secrets"], Some(named(own)))])?;
-            edits.insert(path, Some(text));
-        } else {
-            let path = spec_path(target.name);
-            let text = edit(&path, &target.spec.text, &[(&["secrets"], Some(named(&target.spec.value.secrets)))])?;
-            AppSpec::parse(&Document { file: &path, text: &text })?;
-            edits.insert(path, Some(text));
-            affected.clone_from(&target.environments);
+        // One environment's wish changes no other: there it would be a variable without a value.
+        let (path, text, list) = match (target.environment, &release.value.secrets) {
+            (None, None) => (spec_path(target.name), &target.spec.text, &target.spec.value.secrets),
+            _ => (release_path(target.name, environment), &release.text, &here),
+        };
+        let named = data(list.iter().chain([name]).collect::<Vec<_>>());
+        let text = edit(&path, text, &[(&["secrets"], Some(named))])?;
+        match target.environment {
+            None if release.value.secrets.is_none() => {
+                AppSpec::parse(&Document { file: &path, text: &text })?;
+                affected.clone_from(&target.environments);
+            }
+            _ => {
+                Release::parse(&Document { file: &path, text: &text })?;
+            }
         }
+        edits.insert(path, Some(text));
     }
     let subject = match target.environment {
         Some(environment) => format!("Set secret {name} of {} in {environment}", target.name),

@@ -89,7 +89,7 @@ pub fn impossible(before: &[Value], after: &[Value]) -> Vec<Problem> {
                 "addon.volume",
                 format!("the volumes of {id} are as it was made with: Kubernetes refuses others"),
             )
-            .hint("grow the volume in the cluster where its StorageClass allows it; the spec keeps the first size")
+            .hint("the spec keeps the first size, and the cluster's profile its `storage_class`; a volume is grown in the cluster, where its StorageClass allows it")
         })
     })
     .collect()

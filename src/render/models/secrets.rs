@@ -27,6 +27,7 @@ model! {
 model! {
     /// external-secrets.io/v1 ExternalSecret.
     ExternalSecretSpec {
+        #[serde(skip_serializing_if = "Option::is_none")] refresh_policy: Maybe<RefreshPolicy>,
         #[serde(skip_serializing_if = "Option::is_none")] refresh_interval: Maybe<String>,
         #[serde(skip_serializing_if = "Option::is_none")] secret_store_ref: Maybe<StoreRef>,
         target: ExternalTarget,
@@ -47,6 +48,12 @@ model! {
         #[serde(skip_serializing_if = "Option::is_none")] deletion_policy: Maybe<String>,
     }
 }
+#[derive(Deserialize, Serialize)]
+enum RefreshPolicy {
+    CreatedOnce,
+    Periodic,
+    OnChange,
+}
 model! {
     ExternalData {
         secret_key: String,
@@ -58,6 +65,9 @@ model! {
         key: String,
         #[serde(skip_serializing_if = "Option::is_none")] property: Maybe<String>,
         #[serde(skip_serializing_if = "Option::is_none")] version: Maybe<String>,
+        #[serde(skip_serializing_if = "Option::is_none")] conversion_strategy: Maybe<String>,
+        #[serde(skip_serializing_if = "Option::is_none")] decoding_strategy: Maybe<String>,
+        #[serde(skip_serializing_if = "Option::is_none")] metadata_policy: Maybe<String>,
     }
 }
 model! { ExternalSource { source_ref: GeneratorSource, } }

@@ -1,5 +1,8 @@
 //! Add-ons through the program: what a person edits by hand is met with the same care as a verb.
 
+use std::io::Write as _;
+use std::process::Stdio;
+
 use super::Fleet;
 
 #[test]
@@ -16,13 +19,51 @@ fn a_volume_keeps_its_size_whoever_asks() {
     assert!(refused.contains("error[addon.volume]"), "{refused}");
 }
 
+/// A secret of one environment is nothing to another: there it would be a variable without a value, which keeps pods from
+/// starting. Two of them are two proposals.
+#[test]
+fn a_secret_of_one_environment_leaves_the_others_alone() {
+    let fleet = Fleet::new();
+    fleet.fill();
+    fleet.put("keys/staging.pem", &certificate());
+    fleet.commit("A certificate");
+    fleet.ok("hold shop --env production --reason 'not now' --merge");
+    let production = fleet.git("rev-parse main:rendered/production");
+    for name in ["STRIPE_KEY", "SECRET_KEY"] {
+        set(&fleet, &format!("secret set shop {name} --env staging"));
+    }
+    assert_eq!(fleet.branches().len(), 2, "{:?}", fleet.branches());
+    for name in ["STRIPE_KEY", "SECRET_KEY"] {
+        set(&fleet, &format!("secret set shop {name} --env staging --merge"));
+    }
+    assert_eq!(fleet.git("rev-parse main:rendered/production"), production);
+    assert!(!fleet.file("apps/shop/app.yaml").contains("STRIPE_KEY"));
+    let sealed = fleet.file("rendered/staging/shop/sealedsecret-shop-secrets.yaml");
+    assert!(sealed.contains("STRIPE_KEY: ") && sealed.contains("SECRET_KEY: "), "{sealed}");
+    fleet.assert_sound();
+}
+
+#[track_caller]
+fn set(fleet: &Fleet, words: &str) {
+    let mut command = fleet.command(words);
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    child.stdin.take().unwrap().write_all(b"hunter2").unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+/// The certificate of a controller.
+fn certificate() -> String {
+    let key = rcgen::KeyPair::generate_rsa_for(&rcgen::PKCS_RSA_SHA256, rcgen::RsaKeySize::_2048).unwrap();
+    rcgen::CertificateParams::new(Vec::new()).unwrap().self_signed(&key).unwrap().pem()
+}
+
 /// Whoever writes an add-on into a spec by hand is told how to come by its password.
 #[test]
 fn a_password_that_is_missing_can_be_made() {
     let fleet = Fleet::new();
     fleet.fill();
-    let key = rcgen::KeyPair::generate_rsa_for(&rcgen::PKCS_RSA_SHA256, rcgen::RsaKeySize::_2048).unwrap();
-    let certificate = rcgen::CertificateParams::new(Vec::new()).unwrap().self_signed(&key).unwrap().pem();
+    let certificate = certificate();
     for cluster in ["staging", "production"] {
         fleet.put(&format!("keys/{cluster}.pem"), &certificate);
     }

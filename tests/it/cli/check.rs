@@ -174,7 +174,10 @@ fn an_app_that_cannot_be_rendered_is_a_problem_and_no_drift() {
 #[test]
 fn validate_tells_every_problem_at_once() {
     let fleet = Fleet::with_apps();
-    assert_message!(fleet.lab, fleet.lab.run("validate fleet").ok(), @"2 apps, 3 renderings: no problems");
+    assert_message!(fleet.lab, fleet.lab.run("validate fleet").ok(), @"
+    2 apps, 3 renderings: no problems
+    24 alerts checked by promtool
+    ");
     edit(&fleet, "apps/shop/app.yaml", "replicas: 2", "replcias: 2");
     fleet.put("apps/Bad_Name/app.yaml", "name: x\n");
     fleet.put(
@@ -189,6 +192,7 @@ fn validate_tells_every_problem_at_once() {
     assert_eq!(ended.code, Some(1));
     assert_message!(fleet.lab, ended.stdout + &ended.stderr, @"
     3 apps, 1 rendering: 3 problems
+    8 alerts checked by promtool
     error[fleet.stray]: the folder `apps/Bad_Name` is no app's
 
     error[fleet.unknown_environment]: `apps/blog/qa.yaml` is the release of an environment that fleet.yaml does not have

@@ -61,6 +61,7 @@ fn one_environment_keeps_peoples_comments() {
     rendered/production/shop/.wooo.json
     rendered/production/shop/configmap-shop-config.yaml
     rendered/production/shop/deployment-shop.yaml
+    rendered/production/shop/probe-shop.yaml
     ");
     let config = fleet.file("rendered/production/shop/configmap-shop-config.yaml");
     assert!(!config.contains("TZ") && config.contains("DEBUG: \"08\""), "{config}");

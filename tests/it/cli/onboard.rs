@@ -21,6 +21,9 @@ fn an_app_comes_in_with_all_of_its_files() {
       low    Service shop: added
       low    Certificate shop-tls: added
       low    PodDisruptionBudget shop: added
+      low    Probe shop: added
+      low    PrometheusRule shop: added
+      low    ConfigMap shop-dashboard: added
     merged into main as [commit]
     ");
     assert_message!(fleet.lab, fleet.git("diff --name-only HEAD~1 HEAD"), @"
@@ -31,6 +34,7 @@ fn an_app_comes_in_with_all_of_its_files() {
     rendered/staging/shop/.wooo.json
     rendered/staging/shop/certificate-shop-tls.yaml
     rendered/staging/shop/configmap-shop-config.yaml
+    rendered/staging/shop/configmap-shop-dashboard.yaml
     rendered/staging/shop/deployment-shop.yaml
     rendered/staging/shop/ingress-shop.yaml
     rendered/staging/shop/kustomization.yaml
@@ -38,6 +42,8 @@ fn an_app_comes_in_with_all_of_its_files() {
     rendered/staging/shop/namespace-app-shop.yaml
     rendered/staging/shop/networkpolicy-shop-isolation.yaml
     rendered/staging/shop/poddisruptionbudget-shop.yaml
+    rendered/staging/shop/probe-shop.yaml
+    rendered/staging/shop/prometheusrule-shop.yaml
     rendered/staging/shop/resourcequota-shop.yaml
     rendered/staging/shop/service-shop.yaml
     rendered/staging/shop/serviceaccount-shop.yaml
@@ -58,13 +64,16 @@ fn an_app_comes_in_with_all_of_its_files() {
     - Service shop: added
     - Certificate shop-tls: added
     - PodDisruptionBudget shop: added
+    - Probe shop: added
+    - PrometheusRule shop: added
+    - ConfigMap shop-dashboard: added
 
     Wooo-App: shop
     Wooo-Env: staging
     Wooo-Action: onboard
     Wooo-Actor: local:tester
     Wooo-Change-Id: [change-id]
-    Wooo-Render-Digest: bd3db65f2383dcea9a4989d1c8e6d85944c394dfc49b6ed99d0b65a66031ccdd
+    Wooo-Render-Digest: e7bbc36dee776b8508964e00ba47751051827001b02d80231c2b04f64d0ea6cf
     ");
     fleet.assert_sound();
 }
@@ -140,9 +149,12 @@ fn leaving_an_environment_takes_exactly_the_apps_files() {
       high   Service shop: removed
       high   Ingress shop: removed
       high   Certificate shop-tls: removed
+      high   Probe shop: removed
+      high   PrometheusRule shop: removed
       medium ServiceAccount shop: removed
       medium ConfigMap shop-config: removed
       medium PodDisruptionBudget shop: removed
+      medium ConfigMap shop-dashboard: removed
     note: the controller deletes the namespace of `shop` with everything in it, volumes too, when this is merged
     merged into main as [commit]
     ");
@@ -154,6 +166,7 @@ fn leaving_an_environment_takes_exactly_the_apps_files() {
     D	rendered/staging/shop/.wooo.json
     D	rendered/staging/shop/certificate-shop-tls.yaml
     D	rendered/staging/shop/configmap-shop-config.yaml
+    D	rendered/staging/shop/configmap-shop-dashboard.yaml
     D	rendered/staging/shop/deployment-shop.yaml
     D	rendered/staging/shop/ingress-shop.yaml
     D	rendered/staging/shop/kustomization.yaml
@@ -161,6 +174,8 @@ fn leaving_an_environment_takes_exactly_the_apps_files() {
     D	rendered/staging/shop/namespace-app-shop.yaml
     D	rendered/staging/shop/networkpolicy-shop-isolation.yaml
     D	rendered/staging/shop/poddisruptionbudget-shop.yaml
+    D	rendered/staging/shop/probe-shop.yaml
+    D	rendered/staging/shop/prometheusrule-shop.yaml
     D	rendered/staging/shop/resourcequota-shop.yaml
     D	rendered/staging/shop/service-shop.yaml
     D	rendered/staging/shop/serviceaccount-shop.yaml

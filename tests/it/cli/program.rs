@@ -221,7 +221,7 @@ fn a_change_as_data() {
         risk: low
         before: 2
         after: 3
-      digest: 37230d86762efc0a9ccd5ee997182b20b3298da4bf1b40205ced26e2489e17c9
+      digest: 224980f4fdb3fd3c863c1ae6e8bf08f151cc0a92613bce8e4c172c34a74ef894
     files:
     - rendered/staging/shop/namespace-app-shop.yaml
     - rendered/staging/shop/resourcequota-shop.yaml
@@ -234,6 +234,9 @@ fn a_change_as_data() {
     - rendered/staging/shop/ingress-shop.yaml
     - rendered/staging/shop/certificate-shop-tls.yaml
     - rendered/staging/shop/poddisruptionbudget-shop.yaml
+    - rendered/staging/shop/probe-shop.yaml
+    - rendered/staging/shop/prometheusrule-shop.yaml
+    - rendered/staging/shop/configmap-shop-dashboard.yaml
     - rendered/staging/shop/kustomization.yaml
     - rendered/staging/shop/.wooo.json
     - delivery/staging/shop.yaml

@@ -86,7 +86,7 @@ fn a_proposal_says_what_it_does_and_what_comes_next() {
     Wooo-Action: deploy
     Wooo-Actor: local:tester
     Wooo-Change-Id: [change-id]
-    Wooo-Render-Digest: 0cbb17703286c49ac72317ff1dce7a8d23b5801d194fe9e3f030e47119f863b7
+    Wooo-Render-Digest: d1bb125f7d911cea0a381cdb1d6db34f183f3aeec4b7c106d72e45d358d67615
     ");
     assert_message!(fleet.lab, fleet.ok(&format!("diff {branch} --raw")), @r#"
     shop in staging

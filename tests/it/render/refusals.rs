@@ -250,6 +250,10 @@ fn overlays_that_leave_their_app() {
     overlay `apps/shop/overlay/production`: Service shop has namespace `kube-system`; an app lives in `app-shop` alone [overlay.scope]
     overlay `apps/shop/overlay/production`: Ingress shop has namespace `kube-system`; an app lives in `app-shop` alone [overlay.scope]
     overlay `apps/shop/overlay/production`: Certificate shop-tls has namespace `kube-system`; an app lives in `app-shop` alone [overlay.scope]
+    overlay `apps/shop/overlay/production`: Probe shop has namespace `kube-system`; an app lives in `app-shop` alone [overlay.scope]
+    overlay `apps/shop/overlay/production`: PrometheusRule shop has namespace `kube-system`; an app lives in `app-shop` alone [overlay.scope]
+    overlay `apps/shop/overlay/production`: AlertmanagerConfig shop has namespace `kube-system`; an app lives in `app-shop` alone [overlay.scope]
+    overlay `apps/shop/overlay/production`: ConfigMap shop-dashboard has namespace `kube-system`; an app lives in `app-shop` alone [overlay.scope]
     ");
     insta::assert_snapshot!(patched("Service", "- {op: replace, path: /metadata/namespace, value: app-blog}"), @"overlay `apps/shop/overlay/production`: Service shop has namespace `app-blog`; an app lives in `app-shop` alone [overlay.scope]");
     insta::assert_snapshot!(patched("Service", "- {op: remove, path: /metadata/namespace}"), @"overlay `apps/shop/overlay/production`: Service shop has no namespace; an app lives in `app-shop` alone [overlay.scope]");

@@ -162,7 +162,7 @@ fn a_sealed_value_goes_from_standard_input_to_the_manifests() {
     assert_eq!(controller.open(sealed, "app-ledger/ledger-secrets").as_deref(), Some("hunter2-of-the-ledger"));
     let deployment = fleet.read("rendered/staging/ledger/deployment-ledger.yaml");
     assert!(deployment.contains("name: ledger-secrets") && deployment.contains("key: API_KEY"), "{deployment}");
-    assert!(fleet.read("apps/ledger/app.yaml").contains("API_KEY"));
+    assert!(fleet.read("apps/ledger/staging.yaml").contains("API_KEY"));
     // Another value restarts the pods, which read it once.
     let before = deployment;
     assert!(fleet.set("API_KEY", "another").status.success());

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::addons::AddonKind;
+use super::fleet::SecretBackend;
 use super::{AppName, VariableName};
 
 /// The encrypted values of an app in one environment. wooo writes the file and never reads a value out of it again: it
@@ -35,6 +36,19 @@ pub enum Ciphertext {
     },
     /// A whole Secret, encrypted by the rules of SOPS.
     Sops(Value),
+}
+
+impl Ciphertext {
+    /// Whether the cluster could open it as this Secret (`namespace/name`): it is of the cluster's way of keeping secrets,
+    /// and for no other Secret.
+    #[must_use]
+    pub fn fits(&self, scope: &str, backend: SecretBackend) -> bool {
+        match (self, backend) {
+            (Self::Sealed { scope: own, .. }, SecretBackend::SealedSecrets) => own == scope,
+            (Self::Sops(_), SecretBackend::Sops) => true,
+            _ => false,
+        }
+    }
 }
 
 /// A value is long, means nothing to people, and is another one each time: it is not shown.

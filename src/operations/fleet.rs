@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::domain::document::MAX_DOCUMENT_BYTES;
 use crate::domain::release::Release;
-use crate::domain::secrets::Secrets;
+use crate::domain::secrets::{Ciphertext, Secrets};
 use crate::domain::{App, AppName, AppSpec, Document, EnvironmentName, FleetSettings, Problem, Problems};
 use crate::files::{FileTree, Kind, LayeredTree};
 use crate::overlay::Overlay;
@@ -205,6 +205,14 @@ impl<'a> Fleet<'a> {
         };
         let value = Document { file: &path, text: &text }.read()?;
         Ok(Parsed { text, value })
+    }
+
+    /// Whether the cluster of an environment can open a value as this Secret of an app.
+    #[must_use]
+    pub fn opens(&self, environment: &EnvironmentName, app: &AppName, secret: &str, value: &Ciphertext) -> bool {
+        let Some(settings) = self.settings.environments.get(environment) else { return false };
+        let Some(cluster) = self.settings.clusters.get(&settings.cluster) else { return false };
+        value.fits(&format!("{}/{secret}", settings.namespace_in(app)), cluster.secrets)
     }
 
     /// The team's own overlay for an environment, with its folder, or `None`.

@@ -1,46 +1,67 @@
-//! Credentials in clear text among rendered objects, from whatever template or overlay they came.
+//! Credentials in clear text among rendered objects, from whatever template, overlay or setting they came.
 
 use serde_json::Value;
 
-use super::object::{ObjectId, containers, items_at, pod_template, text_at};
+use super::object::ObjectId;
 use crate::domain::Problem;
 use crate::domain::credential;
 
-/// Every value that gives itself away, named by its place and never repeated.
+/// Every value that gives itself away, named by its place and never repeated. What is encrypted is left out.
 pub(super) fn problems(objects: &[Value]) -> Vec<Problem> {
     let mut problems = Vec::new();
     for object in objects {
         let Some(id) = ObjectId::of(object) else { continue };
-        let mut check = |place: &str, name: &str, text: &str| {
-            if let Some(kind) = credential::kind_of(text) {
-                let detail = format!("{id}: {place} `{name}` looks like {kind}");
-                problems.push(
-                    Problem::new("render.credential", detail)
-                        .hint("name the variable under `secrets:` and store its value with `wooo secret set`"),
-                );
-            }
-        };
-        if id.kind == "ConfigMap" {
-            for (name, value) in object.get("data").and_then(Value::as_object).into_iter().flatten() {
-                check("the entry", name, value.as_str().unwrap_or_default());
-            }
+        if matches!(id.kind.as_str(), "SealedSecret" | "Secret") {
+            continue;
         }
-        for container in pod_template(object).into_iter().flat_map(containers) {
-            for variable in items_at(container, &["env"]) {
-                let name = text_at(variable, &["name"]).unwrap_or_default();
-                check("the variable", name, text_at(variable, &["value"]).unwrap_or_default());
-            }
-            for list in ["command", "args"] {
-                for word in items_at(container, &[list]).filter_map(Value::as_str) {
-                    check("a word of", list, word);
-                }
-            }
-        }
-        for (name, value) in object.pointer("/metadata/annotations").and_then(Value::as_object).into_iter().flatten() {
-            check("the annotation", name, value.as_str().unwrap_or_default());
-        }
+        walk(object, &mut String::new(), &mut |place, kind| {
+            let detail = format!("{id}: {place} looks like {kind}");
+            problems.push(
+                Problem::new("render.credential", detail)
+                    .hint("name the variable under `secrets:` and store its value with `wooo secret set`"),
+            );
+        });
     }
     problems
+}
+
+/// Calls `report` with the place and the kind of each credential below `value`.
+fn walk(value: &Value, path: &mut String, report: &mut impl FnMut(String, &'static str)) {
+    let length = path.len();
+    match value {
+        Value::String(text) => {
+            if let Some(kind) = credential::kind_of(text) {
+                report(format!("`{path}`"), kind);
+            }
+        }
+        Value::Array(items) => {
+            for (index, item) in items.iter().enumerate() {
+                path.push_str(&format!("[{index}]"));
+                walk(item, path, report);
+                path.truncate(length);
+            }
+        }
+        Value::Object(map) => {
+            // A variable is known by its name and not by its number.
+            if let (Some(Value::String(name)), Some(Value::String(text)), 2) =
+                (map.get("name"), map.get("value"), map.len())
+            {
+                if let Some(kind) = credential::kind_of(text) {
+                    report(format!("the variable `{name}`"), kind);
+                }
+                return;
+            }
+            for (key, item) in map {
+                if length > 0 {
+                    path.push('.');
+                }
+                path.push_str(key);
+                walk(item, path, report);
+                path.truncate(length);
+            }
+        }
+        _ => {}
+    }
 }
 
 #[cfg(test)]
@@ -60,10 +81,10 @@ mod tests {
         assert_eq!(
             told,
             [
-                "ConfigMap c: the entry `URL` looks like an address with a password",
+                "ConfigMap c: `data.URL` looks like an address with a password",
+                "Deployment d: `metadata.annotations.k` looks like an AWS access key",
+                "Deployment d: `spec.template.spec.containers[0].args[0]` looks like an AWS access key",
                 "Deployment d: the variable `A` looks like a forge's access token",
-                "Deployment d: a word of `args` looks like an AWS access key",
-                "Deployment d: the annotation `k` looks like an AWS access key",
             ]
         );
     }

@@ -332,7 +332,9 @@ fn check_types(objects: &[Value]) -> Result<(), Vec<Problem>> {
     for object in objects {
         if let Err(misfit) = typed::check(object) {
             let code = match misfit {
-                typed::Misfit::PlainSecret | typed::Misfit::UnknownKind { .. } => "render.forbidden_kind",
+                typed::Misfit::PlainSecret | typed::Misfit::NotSealed { .. } | typed::Misfit::UnknownKind { .. } => {
+                    "render.forbidden_kind"
+                }
                 typed::Misfit::UnknownField { .. } | typed::Misfit::WrongType { .. } => "render.invalid",
             };
             let kind = object::text_at(object, &["kind"]).unwrap_or("an object without a kind");

@@ -98,19 +98,20 @@ pub(super) fn problems(app: &App, namespace: &str, backend: SecretBackend) -> Ve
         .map(|(kind, value)| (format!("the password of {kind}"), addon_secret(name, *kind), value));
     let problem = |(what, secret, value): (String, String, &Ciphertext)| {
         let wanted = format!("{namespace}/{secret}");
+        if value.fits(&wanted, backend) {
+            return None;
+        }
         let detail = match (value, backend) {
-            (Ciphertext::Sealed { scope, .. }, SecretBackend::SealedSecrets) if *scope == wanted => return None,
             (Ciphertext::Sealed { scope, .. }, SecretBackend::SealedSecrets) => {
                 format!("{what} was sealed for `{scope}` and cannot be opened as `{wanted}`")
             }
-            (Ciphertext::Sops(_), SecretBackend::Sops) => return None,
             _ => format!("{what} is encrypted in a way that the cluster does not use any more"),
         };
         let hint = if secret == variables_secret(name) {
             format!("set it anew: `wooo secret set {name} NAME --env ENV`")
         } else {
             format!(
-                "take it out of `apps/{name}/secrets/`, and `wooo secret generate {name}`; what runs keeps its old one until it is changed there"
+                "`wooo secret generate {name}` makes a new one; a volume that is there keeps the old one until it is changed in it"
             )
         };
         Some(Problem::new("secret.stale", detail).hint(hint))

@@ -11,6 +11,7 @@ use serde_json::Value;
 
 use super::models::{self, monitoring, secrets};
 use super::object::text_at;
+use crate::secrets::is_sealed;
 use crate::secrets::sops_file::is_encrypted;
 
 /// Why an object does not fit its kind.
@@ -27,6 +28,12 @@ pub(super) enum Misfit {
     /// A Secret in plain text.
     #[error("a Secret would put its value into Git in plain text")]
     PlainSecret,
+    /// A value of a SealedSecret that is not sealed.
+    #[error("the value of `{key}` is not sealed: it would be in Git in plain text")]
+    NotSealed {
+        /// The key, whose value is not repeated.
+        key: String,
+    },
     /// A field that the kind does not have.
     #[error("the field `{field}` does not exist")]
     UnknownField {
@@ -111,7 +118,14 @@ fn check_among(kinds: &[(&str, &str, Check)], object: &Value) -> Result<(), Misf
     let Some((_, _, check)) = found else {
         return Err(Misfit::UnknownKind { api_version: api_version.to_owned(), kind: kind.to_owned() });
     };
-    check(object)
+    check(object)?;
+    if kind == "SealedSecret"
+        && let Some(values) = object.pointer("/spec/encryptedData").and_then(Value::as_object)
+        && let Some((key, _)) = values.iter().find(|(_, value)| !value.as_str().is_some_and(is_sealed))
+    {
+        return Err(Misfit::NotSealed { key: key.clone() });
+    }
+    Ok(())
 }
 
 fn fits<T: DeserializeOwned + Serialize>(object: &Value) -> Result<(), Misfit> {
@@ -255,6 +269,9 @@ mod tests {
     #[test]
     fn secrets_and_strangers_are_refused() {
         assert_eq!(check(&json!({"apiVersion": "v1", "kind": "Secret"})), Err(Misfit::PlainSecret));
+        let sealed = json!({"apiVersion": "bitnami.com/v1alpha1", "kind": "SealedSecret", "metadata": {"name": "a"},
+            "spec": {"encryptedData": {"A": "aHVudGVyMg=="}}});
+        assert_eq!(check(&sealed), Err(Misfit::NotSealed { key: "A".to_owned() }));
         let stranger = json!({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRoleBinding"});
         assert!(matches!(check(&stranger), Err(Misfit::UnknownKind { .. })));
         let delivery = json!({"apiVersion": "argoproj.io/v1alpha1", "kind": "Application"});

@@ -12,7 +12,7 @@ use secrecy::SecretString;
 
 use crate::domain::secrets::Ciphertext;
 
-pub use self::sealed::SealedSecrets;
+pub use self::sealed::{SealedSecrets, is_sealed};
 pub use self::sops::Sops;
 
 /// The Secret and the key in it that a value is for.

@@ -39,6 +39,17 @@ impl SealedSecrets {
     }
 }
 
+/// Whether a text has the form of a sealed value: what the controller could open, with the right key. One in clear text has
+/// not, however long it is.
+#[must_use]
+pub fn is_sealed(text: &str) -> bool {
+    let Ok(bytes) = STANDARD.decode(text) else { return false };
+    let Some((length, rest)) = bytes.split_first_chunk::<2>() else { return false };
+    let wrapped = usize::from(u16::from_be_bytes(*length));
+    // A key of 2048 bits at least, and a value of one byte with its tag.
+    wrapped >= 256 && rest.len() > wrapped + 16
+}
+
 impl Backend for SealedSecrets {
     fn encrypt(&self, place: &Place<'_>, value: &SecretString) -> Result<Ciphertext, Error> {
         let value = value.expose_secret();

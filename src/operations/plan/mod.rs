@@ -72,7 +72,7 @@ pub fn plan(fleet: &Fleet<'_>, intent: &Intent, request: &Request, past: &[PastR
         Action::Resize(size) => capacity::resize(&target, size),
         Action::Configure { fields } => configure::plan(&target, fields),
         Action::SetSecret { name, values } => secret::set(&target, name, values),
-        Action::GenerateSecrets => Ok(secret::generate(&target)),
+        Action::GenerateSecrets => secret::generate(&target),
         Action::Hold { reason, until } => hold::hold(&target, reason, *until, request),
         Action::Unhold => hold::unhold(&target),
         Action::Offboard => offboard::plan(&target),

@@ -43,13 +43,41 @@ fn a_secret_of_one_environment_leaves_the_others_alone() {
     fleet.assert_sound();
 }
 
+/// What was encrypted for another namespace is in the way of every change, but not of a new value.
+#[test]
+fn what_cannot_be_opened_any_more_can_be_set_anew() {
+    let fleet = Fleet::new();
+    fleet.fill();
+    fleet.put("keys/staging.pem", &certificate());
+    fleet.put("keys/production.pem", &certificate());
+    fleet.commit("Certificates");
+    fleet.ok("configure shop --set 'addons={redis: {}}' --merge");
+    for name in ["A_KEY", "B_KEY"] {
+        set(&fleet, &format!("secret set shop {name} --env staging --merge"));
+    }
+    let settings = fleet.file("fleet.yaml");
+    let moved = settings.replacen("    cluster: staging\n", "    cluster: staging\n    namespace_suffix: -new\n", 1);
+    assert_ne!(moved, settings);
+    fleet.put("fleet.yaml", &format!("{moved}\n"));
+    fleet.commit("Another namespace");
+    let refused = fleet.refused("deploy shop registry.example/shop:2.0.0 --env staging");
+    assert!(refused.contains("secret.stale"), "{refused}");
+    let said = set(&fleet, "secret set shop A_KEY --env staging --merge");
+    assert!(said.contains("B_KEY, which has to be set anew, could not be opened in staging any more"), "{said}");
+    assert!(said.contains("the password of redis, which is made anew, could not be opened"), "{said}");
+    set(&fleet, "secret set shop B_KEY --env staging --merge");
+    fleet.ok("rerender --merge");
+    fleet.assert_sound();
+}
+
 #[track_caller]
-fn set(fleet: &Fleet, words: &str) {
+fn set(fleet: &Fleet, words: &str) -> String {
     let mut command = fleet.command(words);
     let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     child.stdin.take().unwrap().write_all(b"hunter2").unwrap();
     let output = child.wait_with_output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
 }
 
 /// The certificate of a controller.

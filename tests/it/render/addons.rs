@@ -2,6 +2,8 @@
 
 #![expect(clippy::panic, clippy::unwrap_used, reason = "a helper that fails is a test that fails")]
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 use wooo::domain::secrets::{Ciphertext, Secrets};
 use wooo::render::{Rendered, diff};
@@ -17,7 +19,9 @@ fn rendered(provider: &str, spec: &str) -> Rendered {
     let plain = app(spec);
     let seal = |kind: &_| {
         let scope = format!("app-shop/shop-{kind}");
-        (*kind, Ciphertext::Sealed { scope, value: "AgBsZWFsZWQ=".to_owned() })
+        // A key of 256 bytes, and a value with its tag.
+        let value = STANDARD.encode([&[1, 0][..], &[7; 256 + 17]].concat());
+        (*kind, Ciphertext::Sealed { scope, value })
     };
     let addons = plain.spec.addons.keys().map(seal).collect();
     let app = plain.with_secrets(Secrets { addons, ..Secrets::default() });

@@ -4,7 +4,7 @@
 
 use std::sync::LazyLock;
 
-use regex::{Regex, RegexSet};
+use regex::Regex;
 
 /// The forms, each with the name that a message calls it by.
 static FORMS: LazyLock<Vec<(Regex, &'static str)>> = LazyLock::new(|| {
@@ -30,16 +30,19 @@ static FORMS: LazyLock<Vec<(Regex, &'static str)>> = LazyLock::new(|| {
     forms.into_iter().filter_map(|(pattern, name)| Some((Regex::new(pattern).ok()?, name))).collect()
 });
 
-/// All forms at once.
-static ANY: LazyLock<Option<RegexSet>> =
-    LazyLock::new(|| RegexSet::new(FORMS.iter().map(|(form, _)| form.as_str())).ok());
+/// What each form has in it, as plain words: nearly every text has none of them, which is found at the speed of a search.
+static HINT: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    Regex::new(
+        "-----BEGIN |eyJ|AKIA|ASIA|gh[opsur]_|github_pat_|glpat-|xox[abeoprs]-|hooks\\.slack|AIza|AGE-SECRET-KEY|://",
+    )
+    .ok()
+});
 
 /// What `text` is or contains, if it gives itself away.
 #[must_use]
 pub fn kind_of(text: &str) -> Option<&'static str> {
-    // One pass tells of nearly every text that it is none of them.
-    let is_any = ANY.as_ref().is_none_or(|any| any.is_match(text));
-    is_any.then(|| FORMS.iter().find(|(form, _)| form.is_match(text)).map(|(_, name)| *name)).flatten()
+    let may_be = HINT.as_ref().is_none_or(|hint| hint.is_match(text));
+    may_be.then(|| FORMS.iter().find(|(form, _)| form.is_match(text)).map(|(_, name)| *name)).flatten()
 }
 
 /// Whether a line of a file had better not be shown: it has a credential in it, or is part of one that has several lines.

@@ -3,6 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::release::{ResourceAmounts, Resources};
 use super::{Cpu, Memory};
 
 /// The backing services that wooo knows.
@@ -20,6 +21,7 @@ use super::{Cpu, Memory};
     Serialize,
     strum::Display,
     strum::EnumIter,
+    strum::IntoStaticStr,
 )]
 #[serde(rename_all = "lowercase")]
 #[strum(serialize_all = "lowercase")]
@@ -47,6 +49,16 @@ pub struct Addon {
     /// What becomes of the volume when the add-on is taken out of the spec.
     #[serde(default, skip_serializing_if = "OnRemoval::is_default")]
     pub on_removal: OnRemoval,
+}
+
+impl Addon {
+    /// What it requests and may use at most: all of its memory from the start, and four times its processor time.
+    #[must_use]
+    pub fn resources(&self, kind: AddonKind) -> Resources {
+        let AddonProfile { memory, cpu, .. } = kind.profile();
+        let memory = self.memory.unwrap_or(memory);
+        Resources { requests: ResourceAmounts { memory, cpu }, limits: ResourceAmounts { memory, cpu: cpu.times(4) } }
+    }
 }
 
 /// What becomes of the volume of an add-on that goes.
@@ -79,7 +91,7 @@ pub struct AddonProfile {
     pub storage: Memory,
     /// Its memory, requested and at most.
     pub memory: Memory,
-    /// The processor time that it requests; it may use four times as much.
+    /// The processor time that it requests.
     pub cpu: Cpu,
     /// The variable that tells the app where it is, where the app's owner does not set it.
     pub variable: &'static str,
@@ -141,13 +153,8 @@ impl AddonKind {
 
     /// The word for it in a spec.
     #[must_use]
-    pub const fn key(self) -> &'static str {
-        match self {
-            Self::Postgresql => "postgresql",
-            Self::Redis => "redis",
-            Self::Mongodb => "mongodb",
-            Self::Elasticsearch => "elasticsearch",
-        }
+    pub fn key(self) -> &'static str {
+        self.into()
     }
 
     /// The address of the add-on of an app, as its variable says it. The password is another variable, which the kubelet

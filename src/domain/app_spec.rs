@@ -400,12 +400,6 @@ impl AppSpec {
         self.display_name.as_deref().unwrap_or(self.name.as_str())
     }
 
-    /// The namespace before an environment's suffix: `app-<name>`.
-    #[must_use]
-    pub fn namespace(&self) -> String {
-        format!("app-{}", self.name)
-    }
-
     /// The port that the container listens on, if the spec or its framework says one.
     #[must_use]
     pub fn own_port(&self) -> Option<Port> {
@@ -446,7 +440,10 @@ mod tests {
     #[test]
     fn two_lines_are_enough() {
         let spec = parse("name: shop\ndomain: shop.example.com\n").unwrap();
-        assert_eq!((spec.plan.as_str(), spec.namespace().as_str(), spec.max_replicas()), ("standard", "app-shop", 1));
+        assert_eq!(
+            (spec.plan.as_str(), spec.name.namespace().as_str(), spec.max_replicas()),
+            ("standard", "app-shop", 1)
+        );
     }
 
     #[test]

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::addons::AddonKind;
 use super::alerts::Language;
-use super::app_spec::{AppSpec, Owner, Replicas};
+use super::app_spec::{Owner, Replicas};
 use super::document::Document;
 use super::monitoring::Monitoring;
 use super::problem::{Problem, Problems, did_you_mean};
@@ -97,14 +97,8 @@ impl Provider {
 impl Environment {
     /// The namespace of an app here: `app-<name>` with the suffix.
     #[must_use]
-    pub fn namespace_of(&self, spec: &AppSpec) -> String {
-        self.namespace_in(&spec.name)
-    }
-
-    /// The same for an app whose spec is not at hand.
-    #[must_use]
-    pub fn namespace_in(&self, app: &AppName) -> String {
-        format!("app-{app}{}", self.namespace_suffix.as_deref().unwrap_or_default())
+    pub fn namespace_of(&self, app: &AppName) -> String {
+        app.namespace() + self.namespace_suffix.as_deref().unwrap_or_default()
     }
 }
 
@@ -544,6 +538,18 @@ impl FleetSettings {
             with_suggestion(problem, name.as_str(), known.iter().copied())
                 .hint(format!("the environments are {}", known.join(", ")))
         })
+    }
+
+    /// The environment of that name with its cluster.
+    ///
+    /// # Errors
+    /// As [`environment`](Self::environment), and `fleet.unknown_cluster`, which settings that were parsed rule out.
+    pub fn place(&self, name: &EnvironmentName) -> Result<(&Environment, &Cluster), Problem> {
+        let environment = self.environment(name)?;
+        let cluster = self.clusters.get(&environment.cluster).ok_or_else(|| {
+            Problem::new("fleet.unknown_cluster", format!("there is no cluster `{}`", environment.cluster))
+        })?;
+        Ok((environment, cluster))
     }
 
     /// The size of that name: the fleet's own, or a built-in one.

@@ -135,6 +135,14 @@ name_type! {
     LabelName, |text| prometheus_name("a label's name", text, ""), pattern: "^[a-zA-Z_][a-zA-Z0-9_]*$", max: 200
 }
 
+impl AppName {
+    /// The namespace before an environment's suffix: `app-<name>`.
+    #[must_use]
+    pub fn namespace(&self) -> String {
+        format!("app-{self}")
+    }
+}
+
 impl PlanName {
     /// The plan of an app that names none.
     #[must_use]

@@ -210,9 +210,9 @@ impl<'a> Fleet<'a> {
     /// Whether the cluster of an environment can open a value as this Secret of an app.
     #[must_use]
     pub fn opens(&self, environment: &EnvironmentName, app: &AppName, secret: &str, value: &Ciphertext) -> bool {
-        let Some(settings) = self.settings.environments.get(environment) else { return false };
-        let Some(cluster) = self.settings.clusters.get(&settings.cluster) else { return false };
-        value.fits(&format!("{}/{secret}", settings.namespace_in(app)), cluster.secrets)
+        self.settings.place(environment).is_ok_and(|(settings, cluster)| {
+            value.fits(&format!("{}/{secret}", settings.namespace_of(app)), cluster.secrets)
+        })
     }
 
     /// The team's own overlay for an environment, with its folder, or `None`.

@@ -54,10 +54,7 @@ fn encrypt(
     value: &SecretString,
     now: Timestamp,
 ) -> Result<crate::domain::secrets::Ciphertext, Problem> {
-    let settings = fleet.settings.environment(environment)?;
-    let Some(cluster) = fleet.settings.clusters.get(&settings.cluster) else {
-        return Err(Problem::new("fleet.unknown_cluster", format!("there is no cluster `{}`", settings.cluster)));
-    };
+    let (settings, cluster) = fleet.settings.place(environment)?;
     let secret = match cluster.secrets {
         SecretBackend::Sops => own_secret(app, name).ok_or_else(|| {
             Problem::new(
@@ -68,15 +65,14 @@ fn encrypt(
         })?,
         _ => variables_secret(app),
     };
-    let namespace = settings.namespace_in(app);
+    let namespace = settings.namespace_of(app);
     let at = secrets::Place { namespace: &namespace, name: &secret, key: name.as_str(), app: app.as_str() };
     backend(fleet, &settings.cluster, cluster, now)?.encrypt(&at, value).map_err(|error| failed(&error, cluster))
 }
 
 /// A word about the secret variables that have no value in an environment yet: pods do not start without.
 pub(super) fn without_value(fleet: &Fleet<'_>, app: &App, environment: &EnvironmentName) -> Option<String> {
-    let settings = fleet.settings.environments.get(environment)?;
-    let cluster = fleet.settings.clusters.get(&settings.cluster)?;
+    let (_, cluster) = fleet.settings.place(environment).ok()?;
     if cluster.secrets == SecretBackend::ExternalSecrets {
         return None;
     }
@@ -114,8 +110,7 @@ pub(super) fn add_passwords(
     for environment in environments {
         // Whatever is wrong with the app itself is told by who renders it.
         let Ok(Some(resolved)) = after.app(app, environment) else { continue };
-        let settings = fleet.settings.environment(environment)?;
-        let Some(cluster) = fleet.settings.clusters.get(&settings.cluster) else { continue };
+        let (settings, cluster) = fleet.settings.place(environment)?;
         let missing = resolved.spec.addons.keys().filter(|kind| !resolved.secrets.addons.contains_key(*kind));
         let missing: Vec<AddonKind> = missing.copied().collect();
         if missing.is_empty() || cluster.secrets == SecretBackend::ExternalSecrets {
@@ -130,14 +125,14 @@ pub(super) fn add_passwords(
         };
         let path = secrets_path(app, environment);
         let mut text = after.secrets(app, environment)?.text;
-        let namespace = settings.namespace_in(app);
+        let namespace = settings.namespace_of(app);
         for kind in missing {
             let secret = addon_secret(app, kind);
             let at = secrets::Place { namespace: &namespace, name: &secret, key: PASSWORD_KEY, app: app.as_str() };
             let password = secrets::random_password().map_err(|error| failed(&error, cluster))?;
             let value = backend.encrypt(&at, &password).map_err(|error| failed(&error, cluster))?;
             let value = serde_json::to_value(value).unwrap_or_default();
-            text = yaml::set(&text, &["addons", &kind.to_string()], Some(&value))
+            text = yaml::set(&text, &["addons", kind.key()], Some(&value))
                 .map_err(|error| Problem::new("spec.syntax", format!("{path}: {error}")))?;
         }
         edits.insert(path, Some(text));
@@ -149,7 +144,7 @@ pub(super) fn add_passwords(
 ///
 /// # Errors
 /// `secret.no_key` if the fleet does not have it, `secret.key` if it is no key.
-pub(super) fn backend(
+fn backend(
     fleet: &Fleet<'_>,
     name: &ClusterName,
     cluster: &Cluster,

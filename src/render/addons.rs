@@ -6,9 +6,9 @@ use super::context::Subject;
 use super::digest;
 use crate::domain::addons::{AddonKind, OnRemoval};
 use crate::domain::app_spec::AppSpec;
-use crate::domain::release::ResourceAmounts;
+use crate::domain::release::{ResourceAmounts, Resources};
 use crate::domain::secrets::{Ciphertext, PASSWORD_KEY, addon_secret};
-use crate::domain::{Cpu, FleetSettings, Memory};
+use crate::domain::{Cpu, FleetSettings, Memory, VariableName};
 
 /// One add-on, as `addon` in its templates and in `app.addons`.
 #[derive(Serialize)]
@@ -16,19 +16,16 @@ pub(super) struct AddonView {
     /// The kind.
     pub(super) kind: AddonKind,
     name: String,
-    component: String,
+    component: &'static str,
     image: String,
     port: u16,
     user: u32,
     storage: Memory,
-    memory: Memory,
-    cpu: Cpu,
-    cpu_limit: Cpu,
+    resources: Resources,
     heap_megabytes: u64,
     data_megabytes: u64,
     volumes: Vec<&'static str>,
-    /// The Secret with its password.
-    pub(super) secret: String,
+    secret: String,
     key: &'static str,
     sealed: Option<String>,
     retain: bool,
@@ -58,19 +55,18 @@ pub(super) fn views(subject: &Subject<'_>) -> Vec<AddonView> {
         .map(|(kind, addon)| {
             let profile = kind.profile();
             let name = addon_secret(&spec.name, *kind);
-            let memory = addon.memory.unwrap_or(profile.memory);
+            let resources = addon.resources(*kind);
+            let megabytes = resources.limits.memory.bytes() / (1 << 20);
             AddonView {
                 kind: *kind,
-                component: kind.to_string(),
+                component: kind.key(),
                 image: image(subject.settings, *kind),
                 port: profile.port,
                 user: profile.user,
                 storage: addon.storage.unwrap_or(profile.storage),
-                memory,
-                cpu: profile.cpu,
-                cpu_limit: profile.cpu.times(4),
-                heap_megabytes: memory.bytes() / (1 << 20) / 2,
-                data_megabytes: memory.bytes() / (1 << 20) * 3 / 4,
+                resources,
+                heap_megabytes: megabytes / 2,
+                data_megabytes: megabytes * 3 / 4,
                 volumes: std::iter::once("data").chain(profile.backup.then_some("backup")).collect(),
                 secret: name.clone(),
                 key: PASSWORD_KEY,
@@ -99,7 +95,7 @@ fn variables(spec: &AppSpec, kind: AddonKind, host: &str) -> Vec<AddonVariable> 
     let password = AddonVariable { name: kind.password_variable(), value: None };
     let address = AddonVariable { name: kind.profile().variable.to_owned(), value: Some(kind.address(host)) };
     let is_free = |variable: &AddonVariable| {
-        let is = |name: &crate::domain::VariableName| name.as_str() == variable.name;
+        let is = |name: &VariableName| name.as_str() == variable.name;
         !spec.env.keys().any(is) && !spec.secrets.iter().any(is)
     };
     [password, address].into_iter().filter(is_free).collect()

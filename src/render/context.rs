@@ -19,7 +19,7 @@ use crate::domain::fleet::{
 use crate::domain::monitoring::Monitoring;
 use crate::domain::release::{ResourceAmounts, Resources};
 use crate::domain::{
-    App, Cidr, Cpu, EnvironmentName, Framework, Memory, Problem, UrlPath, VariableName, app_spec::EnvValue,
+    App, Cidr, Cpu, EnvironmentName, Framework, ImageRef, Memory, Problem, UrlPath, VariableName, app_spec::EnvValue,
 };
 
 /// The top-level names of a template's context.
@@ -55,7 +55,7 @@ struct AppView<'a> {
     secrets: &'a [VariableName],
     secret_references: Vec<SecretReference<'a>>,
     sealed: BTreeMap<&'a str, &'a str>,
-    addons: Vec<AddonView>,
+    addons: &'a [AddonView],
     addon_components: Vec<String>,
     command: &'a [String],
     workers: &'a [Worker],
@@ -190,8 +190,8 @@ impl<'a> Subject<'a> {
         let allowed = &settings.policy.registries;
         for kind in app.spec.addons.keys() {
             let image = addons::image(settings, *kind);
-            let parsed: Option<crate::domain::ImageRef> = image.parse().ok();
-            let registry = parsed.as_ref().map_or("", crate::domain::ImageRef::registry);
+            let parsed: Option<ImageRef> = image.parse().ok();
+            let registry = parsed.as_ref().map_or("", ImageRef::registry);
             if !allowed.is_empty() && !allowed.iter().any(|known| known == registry) {
                 let detail = format!(
                     "the image `{image}` of the add-on {kind} comes from `{registry}`, which this fleet does not allow"
@@ -201,7 +201,7 @@ impl<'a> Subject<'a> {
             }
         }
         if let Some(cluster) = cluster {
-            problems.extend(secrets::problems(app, &environment.namespace_of(&app.spec), cluster.secrets));
+            problems.extend(secrets::problems(app, &environment.namespace_of(name), cluster.secrets));
         }
         let domain = match (&app.spec.domain, &environment.domain_suffix) {
             (Some(_), Some(suffix)) if !app.own_domain => Some(format!("{name}.{suffix}")),
@@ -224,7 +224,7 @@ impl<'a> Subject<'a> {
                 environment,
                 cluster,
                 framework,
-                namespace: environment.namespace_of(&app.spec),
+                namespace: environment.namespace_of(name),
                 domain,
                 settings,
                 plan,
@@ -239,9 +239,21 @@ impl<'a> Subject<'a> {
         format!("{}-{}", self.app.spec.name, self.environment_name)
     }
 
-    /// The context of this app's templates.
+    /// The path that probes ask for.
     #[must_use]
-    pub(super) fn context(&self) -> Context {
+    pub(super) fn health_path(&self) -> &'a str {
+        self.app.spec.health_path.as_ref().map_or(self.framework.default_health_path(), UrlPath::as_str)
+    }
+
+    /// Whether the app is served under a certificate of its own.
+    #[must_use]
+    pub(super) fn has_certificate(&self) -> bool {
+        self.domain.is_some() && self.cluster.issuer.is_some()
+    }
+
+    /// The context of this app's templates. `addons` are its [`addons::views`].
+    #[must_use]
+    pub(super) fn context(&self, addons: &[AddonView]) -> Context {
         let spec = &self.app.spec;
         let instance = self.instance();
         let resources = self.app.resources.unwrap_or_else(|| self.plan.resources());
@@ -272,11 +284,11 @@ impl<'a> Subject<'a> {
                 secrets: &spec.secrets,
                 secret_references: secrets::references(self),
                 sealed: secrets::sealed(self.app),
-                addons: addons::views(self),
+                addons,
                 addon_components: spec.addons.keys().map(ToString::to_string).collect(),
                 command: &spec.command,
                 workers: &spec.workers,
-                health_path: spec.health_path.as_ref().map_or(self.framework.default_health_path(), UrlPath::as_str),
+                health_path: self.health_path(),
                 metrics_path: spec.metrics_path.as_ref().map(UrlPath::as_str),
                 egress: !egress.is_empty(),
                 egress_summary: egress.join(", "),
@@ -349,7 +361,7 @@ impl<'a> Subject<'a> {
     fn quota(&self, resources: &Resources) -> Quota {
         let spec = &self.app.spec;
         let workers: u64 = spec.workers.iter().map(|worker| u64::from(worker.replicas.get()) + 1).sum();
-        let solver = u64::from(self.domain.is_some() && self.cluster.issuer.is_some());
+        let solver = u64::from(self.has_certificate());
         let pods = u64::from(spec.max_replicas()) + 1 + workers + solver;
         let mut room = Room {
             pods,
@@ -364,13 +376,9 @@ impl<'a> Subject<'a> {
             largest: resources.limits,
         };
         for (kind, addon) in &spec.addons {
-            let profile = kind.profile();
-            let memory = addon.memory.unwrap_or(profile.memory);
-            room.add(
-                ResourceAmounts { memory, cpu: profile.cpu },
-                ResourceAmounts { memory, cpu: profile.cpu.times(4) },
-            );
-            if profile.backup {
+            let resources = addon.resources(*kind);
+            room.add(resources.requests, resources.limits);
+            if kind.profile().backup {
                 room.add(addons::BACKUP, addons::BACKUP);
             }
         }

@@ -32,11 +32,13 @@ use std::collections::HashSet;
 use minijinja::value::{Serde, Value as Context};
 use serde_json::Value;
 
+use self::addons::AddonView;
 use self::context::Subject;
 use self::scope::Fence;
 use self::stack::Stack;
 use self::templates::Templates;
 use crate::domain::fleet::{Delivery, SecretBackend};
+use crate::domain::secrets::addon_secret;
 use crate::domain::{App, EnvironmentName, FleetSettings, Problem, Problems};
 use crate::files::FileTree;
 use crate::overlay::Overlay;
@@ -110,8 +112,9 @@ impl Renderer {
         own: Option<OwnOverlay<'_>>,
     ) -> Result<Rendered, Problems> {
         let subject = self.subject(app, environment)?;
-        let context = subject.context();
-        let printed = self.print(&subject, &context)?;
+        let addons = addons::views(&subject);
+        let context = subject.context(&addons);
+        let printed = self.print(&subject, &context, &addons)?;
         let mut nodes: Vec<Node> = printed.into_iter().map(|(_, object)| Node::from(object)).collect();
         for (folder, overlay) in self.layers(&subject) {
             nodes = stack::apply(overlay, &folder, nodes)?;
@@ -125,7 +128,7 @@ impl Renderer {
         }
         objects.extend(secrets::whole(subject.app));
         if let Err(misfits) = check_types(&objects) {
-            return Err(self.blame(&subject, &context, own, misfits));
+            return Err(self.blame(&subject, &context, &addons, own, misfits));
         }
         Problems::check(scope::namespace_problems(&objects, &subject.namespace))?;
         Problems::check(scope::pod_problems(&objects))?;
@@ -149,10 +152,8 @@ impl Renderer {
     /// # Errors
     /// What is wrong with the templates.
     pub fn environment_pointer(&self, name: &EnvironmentName) -> Result<Vec<Value>, Problems> {
-        let environment = self.settings.environment(name)?;
-        let delivery =
-            self.settings.clusters.get(&environment.cluster).map_or(Delivery::Argocd, |cluster| cluster.delivery);
-        let templates: &[&str] = match delivery {
+        let (_, cluster) = self.settings.place(name)?;
+        let templates: &[&str] = match cluster.delivery {
             Delivery::Argocd => &["argocd-environment"],
             Delivery::Flux => &["flux-source", "flux-environment"],
         };
@@ -178,7 +179,12 @@ impl Renderer {
     }
 
     /// Prints every object that makes sense for the app, with the name of its template.
-    fn print(&self, subject: &Subject<'_>, context: &Context) -> Result<Vec<(String, Value)>, Problems> {
+    fn print(
+        &self,
+        subject: &Subject<'_>,
+        context: &Context,
+        addons: &[AddonView],
+    ) -> Result<Vec<(String, Value)>, Problems> {
         let mut printed = Vec::new();
         let (mut problems, mut print) = (Vec::new(), |name: String, context: &Context| {
             let mut object = self.templates.render(&name, context)?;
@@ -193,12 +199,11 @@ impl Renderer {
             let context = minijinja::context! { worker => Context::from(Serde(worker)), ..context.clone() };
             problems.extend(print(self.templates.resolve(subject.framework, "worker"), &context).err());
         }
-        for addon in addons::views(subject) {
-            let objects = addon_objects(&addon, subject);
+        for addon in addons {
             let backup = Context::from(Serde(&addons::BACKUP));
             let context =
-                minijinja::context! { addon => Context::from(Serde(&addon)), backup => backup, ..context.clone() };
-            for object in objects {
+                minijinja::context! { addon => Context::from(Serde(addon)), backup => backup, ..context.clone() };
+            for object in addon_objects(addon, subject) {
                 problems.extend(print(self.templates.resolve_addon(addon.kind, object), &context).err());
             }
         }
@@ -224,6 +229,7 @@ impl Renderer {
         &self,
         subject: &Subject<'_>,
         context: &Context,
+        addons: &[AddonView],
         own: Option<OwnOverlay<'_>>,
         misfits: Vec<Problem>,
     ) -> Problems {
@@ -234,7 +240,7 @@ impl Renderer {
             });
             Problems::check(staged.collect()).err()
         };
-        let Ok(printed) = self.print(subject, context) else {
+        let Ok(printed) = self.print(subject, context, addons) else {
             return at_stage("rendering", misfits).unwrap_or_else(unknown_misfit);
         };
         for (template, object) in &printed {
@@ -279,7 +285,7 @@ fn objects_for(subject: &Subject<'_>) -> impl Iterator<Item = &'static str> {
     let spec = &subject.app.spec;
     let public = subject.domain.is_some();
     let gateway = subject.cluster.gateway.is_some();
-    let certificate = public && subject.cluster.issuer.is_some();
+    let certificate = subject.has_certificate();
     let operator = subject.cluster.monitoring.operator;
     [
         ("namespace", true),
@@ -310,7 +316,7 @@ fn objects_for(subject: &Subject<'_>) -> impl Iterator<Item = &'static str> {
 }
 
 /// The objects of an add-on, in reading order.
-fn addon_objects(addon: &addons::AddonView, subject: &Subject<'_>) -> impl Iterator<Item = &'static str> {
+fn addon_objects(addon: &AddonView, subject: &Subject<'_>) -> impl Iterator<Item = &'static str> {
     let is_fetched = subject.cluster.secrets == SecretBackend::ExternalSecrets;
     let operator = subject.cluster.monitoring.operator;
     [
@@ -351,7 +357,8 @@ fn check_types(objects: &[Value]) -> Result<(), Vec<Problem>> {
 
 fn reference_problems(objects: &[Value], subject: &Subject<'_>) -> Vec<Problem> {
     let own = secrets::references(subject).into_iter().map(|known| known.secret);
-    let secrets: HashSet<String> = own.chain(addons::views(subject).into_iter().map(|addon| addon.secret)).collect();
+    let spec = &subject.app.spec;
+    let secrets: HashSet<String> = own.chain(spec.addons.keys().map(|kind| addon_secret(&spec.name, *kind))).collect();
     references::dangling(objects, &secrets)
         .into_iter()
         .map(|dangling| Problem::new("render.reference", format!("{}: {}", dangling.from, dangling.reason)))

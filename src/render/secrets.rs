@@ -37,11 +37,19 @@ pub(super) fn references<'a>(subject: &Subject<'a>) -> Vec<SecretReference<'a>> 
         .collect()
 }
 
-/// The encrypted values of the SealedSecret with the app's variables. One that the spec does not name any more is left
-/// out.
+/// The encrypted variables that the spec still names.
+fn variables(app: &App) -> impl Iterator<Item = (&VariableName, &Ciphertext)> {
+    app.secrets.variables.iter().filter(|(name, _)| app.spec.secrets.contains(name))
+}
+
+/// The encrypted passwords of add-ons that the spec still names.
+fn passwords(app: &App) -> impl Iterator<Item = (&AddonKind, &Ciphertext)> {
+    app.secrets.addons.iter().filter(|(kind, _)| app.spec.addons.contains_key(*kind))
+}
+
+/// The encrypted values of the SealedSecret with the app's variables.
 pub(super) fn sealed(app: &App) -> BTreeMap<&str, &str> {
-    let variables = app.secrets.variables.iter().filter(|(name, _)| app.spec.secrets.contains(name));
-    variables
+    variables(app)
         .filter_map(|(name, value)| match value {
             Ciphertext::Sealed { value, .. } => Some((name.as_str(), value.as_str())),
             Ciphertext::Sops(_) => None,
@@ -52,9 +60,8 @@ pub(super) fn sealed(app: &App) -> BTreeMap<&str, &str> {
 /// The Secrets that are encrypted as a whole. They are rendered as they were written: what changes them breaks the seal,
 /// so that they come in behind all overlays.
 pub(super) fn whole(app: &App) -> impl Iterator<Item = Value> {
-    let variables = app.secrets.variables.iter().filter(|(name, _)| app.spec.secrets.contains(name));
-    let addons = app.secrets.addons.iter().filter(|(kind, _)| app.spec.addons.contains_key(*kind));
-    variables.map(|(_, value)| value).chain(addons.map(|(_, value)| value)).filter_map(|value| match value {
+    let values = variables(app).map(|(_, value)| value).chain(passwords(app).map(|(_, value)| value));
+    values.filter_map(|value| match value {
         Ciphertext::Sops(secret) => Some(secret.clone()),
         Ciphertext::Sealed { .. } => None,
     })
@@ -62,8 +69,7 @@ pub(super) fn whole(app: &App) -> impl Iterator<Item = Value> {
 
 /// One text for each encrypted variable, another one for each value.
 pub(super) fn fingerprints(app: &App) -> Vec<String> {
-    let variables = app.secrets.variables.iter().filter(|(name, _)| app.spec.secrets.contains(name));
-    variables
+    variables(app)
         .map(|(name, value)| match value {
             Ciphertext::Sealed { value, .. } => format!("{name} {value}"),
             Ciphertext::Sops(secret) => format!("{name} {secret}"),
@@ -84,18 +90,9 @@ pub(super) fn are_fetched(subject: &Subject<'_>) -> bool {
 /// Values that this cluster cannot open: encrypted for another way of keeping secrets, or for another Secret.
 pub(super) fn problems(app: &App, namespace: &str, backend: SecretBackend) -> Vec<Problem> {
     let name = &app.spec.name;
-    let variables = app
-        .secrets
-        .variables
-        .iter()
-        .filter(|(variable, _)| app.spec.secrets.contains(variable))
-        .map(|(variable, value)| (variable.to_string(), variables_secret(name), value));
-    let addons = app
-        .secrets
-        .addons
-        .iter()
-        .filter(|(kind, _)| app.spec.addons.contains_key(*kind))
-        .map(|(kind, value)| (format!("the password of {kind}"), addon_secret(name, *kind), value));
+    let variables = variables(app).map(|(variable, value)| (variable.to_string(), variables_secret(name), value));
+    let passwords =
+        passwords(app).map(|(kind, value)| (format!("the password of {kind}"), addon_secret(name, *kind), value));
     let problem = |(what, secret, value): (String, String, &Ciphertext)| {
         let wanted = format!("{namespace}/{secret}");
         if value.fits(&wanted, backend) {
@@ -116,7 +113,7 @@ pub(super) fn problems(app: &App, namespace: &str, backend: SecretBackend) -> Ve
         };
         Some(Problem::new("secret.stale", detail).hint(hint))
     };
-    let stale = variables.chain(addons).filter_map(problem);
+    let stale = variables.chain(passwords).filter_map(problem);
     let has_password =
         |kind: &AddonKind| backend == SecretBackend::ExternalSecrets || app.secrets.addons.contains_key(kind);
     let missing = app.spec.addons.keys().filter(|kind| !has_password(kind)).map(|kind| {

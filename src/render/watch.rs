@@ -9,7 +9,7 @@ use crate::domain::alerts::{Days, Language, Milliseconds, RequestMetrics};
 use crate::domain::app_spec::Channel;
 use crate::domain::fleet::Environment;
 use crate::domain::monitoring::Channels;
-use crate::domain::{EnvironmentName, Percent, UrlPath};
+use crate::domain::{EnvironmentName, Percent};
 
 /// The `watch` of a template's context.
 #[derive(Serialize)]
@@ -56,7 +56,7 @@ impl<'a> WatchView<'a> {
         let deployments = workers().map(|worker| format!("{}-{worker}", spec.name));
         let choice = |(name, environment): (&'a EnvironmentName, &Environment)| Choice {
             text: name,
-            value: environment.namespace_of(spec),
+            value: environment.namespace_of(&spec.name),
             selected: name == subject.environment_name,
         };
         let environments: Vec<Choice<'_>> = subject.settings.environments.iter().map(choice).collect();
@@ -71,7 +71,7 @@ impl<'a> WatchView<'a> {
             metrics: spec.metrics_path.is_some().then(|| spec.metrics.resolve(subject.framework)),
             probe_url: is_probed(subject).then(|| probe_url(subject)),
             read_from_inside: spec.metrics_path.is_some() || (is_probed(subject) && subject.domain.is_none()),
-            certificate: has_certificate(subject),
+            certificate: subject.has_certificate(),
             limits: Limits {
                 memory_percent: percent(alerts.memory_percent, 90),
                 error_percent: percent(alerts.error_percent, 5),
@@ -95,11 +95,7 @@ impl<'a> WatchView<'a> {
 /// Whether the blackbox exporter asks for the app: where nothing else tells that it answers, and where its certificate is
 /// to be watched.
 pub(super) fn is_probed(subject: &Subject<'_>) -> bool {
-    subject.app.spec.metrics_path.is_none() || has_certificate(subject)
-}
-
-fn has_certificate(subject: &Subject<'_>) -> bool {
-    subject.domain.is_some() && subject.cluster.issuer.is_some()
+    subject.app.spec.metrics_path.is_none() || subject.has_certificate()
 }
 
 /// Whether alerts of the app are sent anywhere.
@@ -122,9 +118,9 @@ fn channels(subject: &Subject<'_>) -> Channels {
 /// The health path as people reach it, or within the cluster if they cannot.
 fn probe_url(subject: &Subject<'_>) -> String {
     let spec = &subject.app.spec;
-    let path = spec.health_path.as_ref().map_or(subject.framework.default_health_path(), UrlPath::as_str);
+    let path = subject.health_path();
     match &subject.domain {
-        Some(domain) if has_certificate(subject) => format!("https://{domain}{path}"),
+        Some(domain) if subject.has_certificate() => format!("https://{domain}{path}"),
         Some(domain) => format!("http://{domain}{path}"),
         None => format!("http://{}.{}.svc{path}", spec.name, subject.namespace),
     }

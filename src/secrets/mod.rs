@@ -15,6 +15,9 @@ use crate::domain::secrets::Ciphertext;
 pub use self::sealed::{SealedSecrets, is_sealed};
 pub use self::sops::Sops;
 
+/// The most bytes of one value. Variables are not for files.
+pub const MAX_VALUE_BYTES: usize = 64 * 1024;
+
 /// The Secret and the key in it that a value is for.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Place<'a> {
@@ -89,7 +92,7 @@ fn check(value: &str) -> Result<(), Error> {
     match value {
         "" => Err(Error::Value("is empty")),
         value if value.contains('\0') => Err(Error::Value("contains a NUL, which no variable can hold")),
-        value if value.len() > 64 * 1024 => Err(Error::Value("has more than 64 KiB")),
+        value if value.len() > MAX_VALUE_BYTES => Err(Error::Value("has more than 64 KiB")),
         _ => Ok(()),
     }
 }

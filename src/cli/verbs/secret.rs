@@ -9,9 +9,7 @@ use crate::cli::args::{SecretSetArgs, SecretVerb};
 use crate::cli::output::Printer;
 use crate::domain::{Action, Problem, Problems};
 use crate::operations::secrets;
-
-/// The most bytes that are read as a value.
-const MAX_VALUE: u64 = 64 * 1024;
+use crate::secrets::MAX_VALUE_BYTES;
 
 pub(in crate::cli) fn run(verb: SecretVerb, printer: &Printer) -> Result<bool, Problems> {
     match verb {
@@ -25,7 +23,7 @@ pub(in crate::cli) fn run(verb: SecretVerb, printer: &Printer) -> Result<bool, P
 fn set(args: &SecretSetArgs, printer: &Printer) -> Result<bool, Problems> {
     let place = place(&args.change.fleet)?;
     let (request, options) = change_request(&args.change, &place);
-    let value = value(&args.name.to_string())?;
+    let value = value(args.name.as_str())?;
     let wish = secrets::set(&place, &args.app, args.environment.as_ref(), &args.name, &value, request.now)?;
     intent::carry_out(printer, &args.change, &place, &wish, &request, options)
 }
@@ -38,10 +36,8 @@ fn value(name: &str) -> Result<SecretString, Problem> {
     if std::io::stdin().is_terminal() {
         text = rpassword::prompt_password(format!("Value of {name}: ")).map_err(fail)?;
     } else {
-        std::io::stdin().lock().take(MAX_VALUE + 1).read_to_string(&mut text).map_err(fail)?;
-        if text.len() as u64 > MAX_VALUE {
-            return Err(Problem::new("secret.refused", format!("the value has more than {MAX_VALUE} bytes")));
-        }
+        // A byte more and a line break: what is too long is refused by who encrypts, and not cut here.
+        std::io::stdin().lock().take(MAX_VALUE_BYTES as u64 + 3).read_to_string(&mut text).map_err(fail)?;
     }
     // `echo` and editors end with a line break that is not meant.
     let meant = text.strip_suffix('\n').map_or(text.as_str(), |rest| rest.strip_suffix('\r').unwrap_or(rest));

@@ -4,6 +4,7 @@ use std::io::Write as _;
 use std::process::Stdio;
 
 use super::Fleet;
+use crate::secrets::certificate;
 
 #[test]
 fn a_volume_keeps_its_size_whoever_asks() {
@@ -25,7 +26,7 @@ fn a_volume_keeps_its_size_whoever_asks() {
 fn a_secret_of_one_environment_leaves_the_others_alone() {
     let fleet = Fleet::new();
     fleet.fill();
-    fleet.put("keys/staging.pem", &certificate());
+    fleet.put("keys/staging.pem", &certificate().0);
     fleet.commit("A certificate");
     fleet.ok("hold shop --env production --reason 'not now' --merge");
     let production = fleet.git("rev-parse main:rendered/production");
@@ -48,8 +49,8 @@ fn a_secret_of_one_environment_leaves_the_others_alone() {
 fn what_cannot_be_opened_any_more_can_be_set_anew() {
     let fleet = Fleet::new();
     fleet.fill();
-    fleet.put("keys/staging.pem", &certificate());
-    fleet.put("keys/production.pem", &certificate());
+    fleet.put("keys/staging.pem", &certificate().0);
+    fleet.put("keys/production.pem", &certificate().0);
     fleet.commit("Certificates");
     fleet.ok("configure shop --set 'addons={redis: {}}' --merge");
     for name in ["A_KEY", "B_KEY"] {
@@ -80,18 +81,12 @@ fn set(fleet: &Fleet, words: &str) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
-/// The certificate of a controller.
-fn certificate() -> String {
-    let key = rcgen::KeyPair::generate_rsa_for(&rcgen::PKCS_RSA_SHA256, rcgen::RsaKeySize::_2048).unwrap();
-    rcgen::CertificateParams::new(Vec::new()).unwrap().self_signed(&key).unwrap().pem()
-}
-
 /// Whoever writes an add-on into a spec by hand is told how to come by its password.
 #[test]
 fn a_password_that_is_missing_can_be_made() {
     let fleet = Fleet::new();
     fleet.fill();
-    let certificate = certificate();
+    let (certificate, _) = certificate();
     for cluster in ["staging", "production"] {
         fleet.put(&format!("keys/{cluster}.pem"), &certificate);
     }

@@ -19,6 +19,13 @@ use serde_json::Value;
 use wooo::domain::secrets::Ciphertext;
 use wooo::secrets::{Backend, Place, SealedSecrets, sops_file};
 
+/// The certificate of a SealedSecrets controller, with its key.
+pub(super) fn certificate() -> (String, rcgen::KeyPair) {
+    let pair = rcgen::KeyPair::generate_rsa_for(&rcgen::PKCS_RSA_SHA256, rcgen::RsaKeySize::_2048).unwrap();
+    let parameters = rcgen::CertificateParams::new(Vec::new()).unwrap();
+    (parameters.self_signed(&pair).unwrap().pem(), pair)
+}
+
 /// The key of a SealedSecrets controller.
 struct Controller {
     certificate: String,
@@ -27,9 +34,7 @@ struct Controller {
 
 impl Controller {
     fn new() -> Self {
-        let pair = rcgen::KeyPair::generate_rsa_for(&rcgen::PKCS_RSA_SHA256, rcgen::RsaKeySize::_2048).unwrap();
-        let parameters = rcgen::CertificateParams::new(Vec::new()).unwrap();
-        let certificate = parameters.self_signed(&pair).unwrap().pem();
+        let (certificate, pair) = certificate();
         let key = PrivateDecryptingKey::from_pkcs8(pair.serialized_der()).unwrap();
         Self { certificate, key: OaepPrivateDecryptingKey::new(key).unwrap() }
     }

@@ -34,22 +34,20 @@ pub(super) fn set(
             continue;
         }
         // One environment's wish changes no other: there it would be a variable without a value.
-        let (path, text, list) = match (target.environment, &release.value.secrets) {
-            (None, None) => (spec_path(target.name), &target.spec.text, &target.spec.value.secrets),
-            _ => (release_path(target.name, environment), &release.text, &here),
-        };
-        let named = data(list.iter().chain([name]).collect::<Vec<_>>());
-        let text = edit(&path, text, &[(&["secrets"], Some(named))])?;
-        match target.environment {
-            None if release.value.secrets.is_none() => {
-                AppSpec::parse(&Document { file: &path, text: &text })?;
-                affected.clone_from(&target.environments);
-            }
-            _ => {
-                Release::parse(&Document { file: &path, text: &text })?;
-            }
+        let named = data(here.iter().chain([name]).collect::<Vec<_>>());
+        let name_in = |path: &str, text: &str| edit(path, text, &[(&["secrets"], Some(named))]);
+        if target.environment.is_none() && release.value.secrets.is_none() {
+            let path = spec_path(target.name);
+            let text = name_in(&path, &target.spec.text)?;
+            AppSpec::parse(&Document { file: &path, text: &text })?;
+            edits.insert(path, Some(text));
+            affected.clone_from(&target.environments);
+        } else {
+            let path = release_path(target.name, environment);
+            let text = name_in(&path, &release.text)?;
+            Release::parse(&Document { file: &path, text: &text })?;
+            edits.insert(path, Some(text));
         }
-        edits.insert(path, Some(text));
     }
     let subject = match target.environment {
         Some(environment) => format!("Set secret {name} of {} in {environment}", target.name),

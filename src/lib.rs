@@ -4,12 +4,19 @@
 //! repository, which Argo CD or Flux syncs. `ARCHITECTURE.md` says how the modules fit together.
 
 pub mod cli;
+pub mod cluster;
 pub mod detect;
 pub mod domain;
 pub mod files;
+pub mod forge;
 pub mod git;
+pub mod jobs;
+pub mod metrics;
 pub mod operations;
 pub mod overlay;
 pub mod render;
+pub mod sandbox;
 pub mod secrets;
+pub mod store;
+pub mod web;
 pub mod yaml;

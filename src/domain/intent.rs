@@ -1,13 +1,14 @@
 //! What someone wants done, and the words for it.
 
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 
 use super::app_spec::Replicas;
 use super::secrets::Ciphertext;
 use super::{AppName, Cpu, EnvironmentName, ImageRef, Memory, PlanName, VariableName};
 
-/// One wish about one app.
-#[derive(Clone, Debug, Eq, PartialEq)]
+/// One wish about one app. As JSON it is what the service writes down before it says that it has accepted it.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub struct Intent {
     /// The app.
     pub app: AppName,
@@ -18,7 +19,8 @@ pub struct Intent {
 }
 
 /// The things that can be wished for.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(tag = "verb", rename_all = "snake_case")]
 pub enum Action {
     /// Bring an app into an environment. The text is the app spec as its owner wrote it.
     Onboard {
@@ -76,7 +78,8 @@ pub enum Action {
 }
 
 /// A wish for another size: another plan, or amounts of its own. What is not named stays.
-#[derive(Clone, Debug, Default, Eq, PartialEq)]
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
 pub struct Size {
     /// The plan.
     pub plan: Option<PlanName>,
@@ -111,5 +114,35 @@ impl Action {
     #[must_use]
     pub const fn obeys_hold(&self) -> bool {
         !matches!(self, Self::Rollback { .. } | Self::Unhold)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_intent_is_the_same_after_json() {
+        let actions = [
+            Action::Onboard { spec: "name: a\n".to_owned(), file: "wooo.yaml".to_owned() },
+            Action::Deploy { image: "x/a:1".parse().unwrap() },
+            Action::Configure { fields: vec![("env.A".to_owned(), Some("'1'".to_owned())), ("port".to_owned(), None)] },
+            Action::Rollback { to: None },
+            Action::Restart,
+            Action::Resize(Size { memory: Some("1Gi".parse().unwrap()), ..Size::default() }),
+            Action::SetSecret {
+                name: "A".parse().unwrap(),
+                values: vec![(
+                    "staging".parse().unwrap(),
+                    Ciphertext::Sealed { scope: "a/b".to_owned(), value: "AgBx".to_owned() },
+                )],
+            },
+            Action::Hold { reason: "r".to_owned(), until: Some(Timestamp::UNIX_EPOCH) },
+        ];
+        for action in actions {
+            let intent = Intent { app: "a".parse().unwrap(), environment: Some("staging".parse().unwrap()), action };
+            let text = serde_json::to_string(&intent).unwrap();
+            assert_eq!(serde_json::from_str::<Intent>(&text).unwrap(), intent, "{text}");
+        }
     }
 }

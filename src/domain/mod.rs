@@ -4,6 +4,7 @@
 pub mod addons;
 pub mod alerts;
 pub mod app_spec;
+mod change;
 pub mod credential;
 pub mod document;
 pub mod fleet;
@@ -13,12 +14,15 @@ pub mod intent;
 pub mod monitoring;
 mod names;
 mod numbers;
+mod outcome;
 pub mod problem;
 mod quantity;
 pub mod release;
+mod role;
 pub mod secrets;
 
 pub use app_spec::AppSpec;
+pub use change::{ChangeId, ChangeState};
 pub use document::Document;
 pub use fleet::FleetSettings;
 pub use framework::Framework;
@@ -29,6 +33,8 @@ pub use names::{
     UrlPath, VariableName, WorkerName,
 };
 pub use numbers::Percent;
+pub use outcome::Outcome;
 pub use problem::{Location, Problem, Problems};
 pub use quantity::{Cpu, Memory};
 pub use release::{App, Release};
+pub use role::Role;

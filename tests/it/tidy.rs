@@ -15,7 +15,7 @@ use syn::visit::{self, Visit};
 /// Which module may import which, lowest layer first: a module may only name modules above its own line, so the table
 /// cannot describe a cycle. `files` (a read-only tree of files) and `yaml` (the one YAML dialect) are leaves: they import
 /// nothing, and there is one of each so that no two modules read the same file differently.
-const IMPORTS: [(&str, &[&str]); 10] = [
+const IMPORTS: [(&str, &[&str]); 17] = [
     ("files", &[]),
     ("yaml", &[]),
     ("domain", &["yaml"]),
@@ -24,8 +24,41 @@ const IMPORTS: [(&str, &[&str]); 10] = [
     ("secrets", &["domain"]),
     ("render", &["files", "yaml", "domain", "overlay", "secrets"]),
     ("git", &["files", "domain"]),
-    ("operations", &["files", "yaml", "domain", "overlay", "detect", "render", "git", "secrets"]),
-    ("cli", &["files", "yaml", "domain", "overlay", "detect", "render", "git", "secrets", "operations"]),
+    ("forge", &["domain", "git"]),
+    ("cluster", &["domain"]),
+    ("metrics", &["domain"]),
+    ("store", &["domain"]),
+    ("sandbox", &["files", "yaml", "domain", "overlay", "git", "cluster"]),
+    (
+        "operations",
+        &[
+            "files", "yaml", "domain", "overlay", "detect", "render", "git", "secrets", "forge", "cluster", "metrics",
+            "store",
+        ],
+    ),
+    ("jobs", &["domain", "store", "operations"]),
+    ("web", &["files", "yaml", "domain", "detect", "render", "git", "forge", "store", "metrics", "operations", "jobs"]),
+    (
+        "cli",
+        &[
+            "files",
+            "yaml",
+            "domain",
+            "overlay",
+            "detect",
+            "render",
+            "git",
+            "secrets",
+            "forge",
+            "cluster",
+            "metrics",
+            "store",
+            "sandbox",
+            "operations",
+            "jobs",
+            "web",
+        ],
+    ),
 ];
 
 /// Production lines of one file: the most, and what nine of ten files and the middle one stay within.

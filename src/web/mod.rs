@@ -1,0 +1,4 @@
+//! The HTTP service: API, authentication, OpenAPI, Git over HTTP, health.
+//!
+//! Owns what comes in and goes out over HTTP. It decides nothing about a fleet: each route hands its input to one
+//! operation.

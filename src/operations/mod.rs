@@ -18,6 +18,7 @@ pub mod place;
 pub mod plan;
 pub mod preview;
 pub mod promtool;
+pub mod record;
 mod rendering;
 pub mod rerender;
 mod routes;

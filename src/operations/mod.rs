@@ -14,6 +14,7 @@ pub mod fleet;
 pub mod gate;
 pub mod history;
 pub mod init;
+pub mod live;
 pub mod place;
 pub mod plan;
 pub mod preview;
@@ -27,6 +28,7 @@ pub mod secrets;
 pub mod source;
 pub mod status;
 pub mod steps;
+pub mod tell;
 pub mod validate;
 pub mod verify;
 

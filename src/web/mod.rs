@@ -2,3 +2,5 @@
 //!
 //! Owns what comes in and goes out over HTTP. It decides nothing about a fleet: each route hands its input to one
 //! operation.
+
+pub mod git_http;

@@ -13,6 +13,7 @@ pub mod forge_login;
 pub mod keys;
 pub mod lockout;
 pub mod oidc;
+pub mod outbound;
 pub mod password;
 pub mod principal;
 pub mod redirect;

@@ -165,8 +165,8 @@ mod tests {
         let kept = passwords.hash(&secret("correct horse battery")).await.unwrap();
         assert!(kept.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{kept}");
         assert_ne!(kept, passwords.hash(&secret("correct horse battery")).await.unwrap(), "the salt is another one");
-        let verify = |text: &'static str| passwords.verify(&SecretString::from(text), Some(&kept));
-        let (right, wrong) = tokio::join!(verify("correct horse battery"), verify("correct horse battery "));
+        let (good, bad) = (secret("correct horse battery"), secret("correct horse battery "));
+        let (right, wrong) = tokio::join!(passwords.verify(&good, Some(&kept)), passwords.verify(&bad, Some(&kept)));
         assert_eq!((right, wrong), (Ok(Verdict::Right), Ok(Verdict::Wrong)));
         assert_eq!(passwords.verify(&secret("correct horse battery"), None).await, Ok(Verdict::Wrong));
         assert_eq!(passwords.verify(&secret("x"), Some("not a hash")).await, Ok(Verdict::Wrong));

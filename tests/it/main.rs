@@ -9,6 +9,7 @@ mod git;
 mod operations;
 mod overlay;
 mod render;
+mod sandbox;
 mod secrets;
 mod tidy;
 mod watching;

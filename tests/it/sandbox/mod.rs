@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "clippy knows a test by its attribute, and the helpers here have none")]
 
 mod api;
+mod delivery;
 
 use std::future::Future;
 use std::time::Duration;

@@ -18,7 +18,8 @@ on_both! {
     deployments_are_rows_of_changes,
 }
 
-fn change(app: &str, at: i64) -> Change {
+/// A change of an app, accepted so many milliseconds after a certain time.
+pub(super) fn change(app: &str, at: i64) -> Change {
     let intent = Intent {
         app: app.parse().unwrap(),
         environment: Some("staging".parse().unwrap()),

@@ -7,6 +7,7 @@ mod cluster;
 mod detect;
 mod docs;
 mod git;
+mod metrics;
 mod operations;
 mod overlay;
 mod render;

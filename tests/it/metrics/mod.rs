@@ -50,7 +50,8 @@ impl Server {
         let token = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()).map(str::to_owned);
         self.asked.lock().expect("no test panics while it holds the list").push((method, query.clone(), token));
         let value = |value: &str| {
-            let body = r#"{"status":"success","data":{"resultType":"vector","result":[{"metric":{},"value":[1,"VALUE"]}]}}"#;
+            let body =
+                r#"{"status":"success","data":{"resultType":"vector","result":[{"metric":{},"value":[1,"VALUE"]}]}}"#;
             body.replace("VALUE", value).into_response()
         };
         let error = |status: StatusCode, kind: &str| {

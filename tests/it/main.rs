@@ -3,9 +3,11 @@
 #![expect(clippy::expect_used, reason = "a test fails by panicking, in its helpers too")]
 
 mod cli;
+mod cluster;
 mod detect;
 mod docs;
 mod git;
+mod metrics;
 mod operations;
 mod overlay;
 mod postgres;

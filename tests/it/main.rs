@@ -5,6 +5,7 @@
 mod cli;
 mod detect;
 mod docs;
+mod forge;
 mod git;
 mod operations;
 mod overlay;

@@ -174,6 +174,7 @@ fn request(second: usize) -> Request {
         reason: None,
         now,
         committer: ("wooo".to_owned(), "wooo@localhost".to_owned()),
+        change_id: None,
     }
 }
 

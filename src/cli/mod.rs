@@ -21,6 +21,8 @@ use crate::domain::Problems;
 #[must_use]
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
+    // Where a test wants this process to stop; see `operations::reached`.
+    let _points = fail::has_failpoints().then(fail::FailScenario::setup);
     let _ = tracing_subscriber::fmt()
         .with_env_filter(tracing_subscriber::EnvFilter::try_from_env("WOOO_LOG").unwrap_or_else(|_| "warn".into()))
         .with_writer(std::io::stderr)

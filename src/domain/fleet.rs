@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::addons::AddonKind;
 use super::alerts::Language;
 use super::app_spec::{Owner, Replicas};
+use super::dns::{Address, DnsPolicy};
 use super::document::Document;
 use super::monitoring::Monitoring;
 use super::problem::{Problem, Problems, did_you_mean};
@@ -79,6 +80,10 @@ pub struct Environment {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(regex(pattern = "^-[a-z0-9]+$"))]
     pub namespace_suffix: Option<String>,
+    /// Where requests for apps here have to arrive: addresses, or names of load balancers. A new app's host name is
+    /// checked against them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub addresses: Vec<Address>,
 }
 
 impl Provider {
@@ -424,6 +429,10 @@ pub struct Policy {
     /// The most pods that one app may ask for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_replicas: Option<Replicas>,
+    /// What happens to a new app whose host name does not lead to the `addresses` of its environment. If absent:
+    /// `warn` where external-dns makes the records, `refuse` elsewhere.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub dns: Option<DnsPolicy>,
 }
 
 /// A group of people with their apps.

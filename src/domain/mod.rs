@@ -6,6 +6,7 @@ pub mod alerts;
 pub mod app_spec;
 mod change;
 pub mod credential;
+pub mod dns;
 pub mod document;
 pub mod fleet;
 mod framework;

@@ -21,6 +21,14 @@ impl Repository {
         "refs/notes/wooo".parse()
     }
 
+    /// Where the notes stand, or `None` before the first.
+    ///
+    /// # Errors
+    /// [`Error::Io`] if the ref cannot be read.
+    pub fn note_tip(&self) -> Result<Option<CommitId>, Error> {
+        self.resolve_ref(&Self::notes_ref()?)
+    }
+
     /// The values noted on a commit, oldest first. Lines that are not JSON, which only a person can have written, are
     /// left out.
     ///

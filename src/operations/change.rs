@@ -8,13 +8,14 @@
 use std::time::Duration;
 
 use backon::{BackoffBuilder, ExponentialBuilder};
+use jiff::Timestamp;
 use serde::Serialize;
 
 use super::fleet::Fleet;
 use super::place::Place;
 use super::plan::{self, Plan};
 use super::rendering::{self, FileChanges};
-use super::{Request, from_git, history, secrets};
+use super::{Request, from_git, history, reached, secrets};
 use crate::domain::{Action, EnvironmentName, Intent, Problem, Problems};
 use crate::files::LayeredTree;
 use crate::git::{self, BranchName, CommitId, Key, PreparedBlob, Signature, Trailers, TreeEdits, TreeId};
@@ -175,6 +176,7 @@ fn attempt(place: &Place, intent: &Intent, request: &Request, options: Options) 
         files: Vec::new(),
     };
     let work = work_out(&fleet, intent, plan)?;
+    reached("render");
     change.files =
         work.files.iter().map(|(path, _)| path.clone()).chain(work.removed_folders.iter().cloned()).collect();
     change.diffs = work.diffs.clone();
@@ -361,7 +363,8 @@ fn propose(
             Standing::Ours(_) if name != *branch => place.delete_branch(&name, at)?,
             Standing::Ours(change_id) => {
                 let info = repository.commit_info(at)?;
-                if info.parents == [tip] && repository.tree(at)?.id() == tree {
+                let is_same = request.change_id.as_ref().is_none_or(|own| own.as_str() == change_id);
+                if is_same && info.parents == [tip] && repository.tree(at)?.id() == tree {
                     return Ok((at, change_id));
                 }
                 adopted = Some((at, Some(change_id)));
@@ -369,11 +372,14 @@ fn propose(
         }
     }
     let standing = adopted.as_ref().map(|(at, _)| *at);
-    let change_id = adopted.and_then(|(_, id)| id).unwrap_or_else(|| new_change_id(request));
+    let given = request.change_id.as_ref().map(ToString::to_string);
+    let change_id = given.or_else(|| adopted.and_then(|(_, id)| id)).unwrap_or_else(|| new_change_id(request.now));
     let trailers = trailers(intent.app.as_str(), environment, intent.action.verb(), request, &change_id, &change.diffs);
     let text = git::message(&change.subject, &body(request, change), &trailers);
     let commit = repository.commit(tree, &[tip], &signature(request), &text)?;
+    reached("commit");
     place.update_branch(branch, commit, standing)?;
+    reached("push");
     Ok((commit, change_id))
 }
 
@@ -426,9 +432,9 @@ fn clean_up_fulfilled(place: &Place, branch: &BranchName, tip: CommitId) -> Resu
 }
 
 /// A new change's identity: a UUID of version 7 made of the request's time and chance.
-pub(super) fn new_change_id(request: &Request) -> String {
-    let seconds = u64::try_from(request.now.as_second()).unwrap_or(0);
-    let nanos = u32::try_from(request.now.subsec_nanosecond()).unwrap_or(0);
+pub(super) fn new_change_id(now: Timestamp) -> String {
+    let seconds = u64::try_from(now.as_second()).unwrap_or(0);
+    let nanos = u32::try_from(now.subsec_nanosecond()).unwrap_or(0);
     uuid::Uuid::new_v7(uuid::Timestamp::from_unix(uuid::NoContext, seconds, nanos)).to_string()
 }
 

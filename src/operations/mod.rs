@@ -9,25 +9,32 @@ pub mod audit;
 pub mod batch;
 pub mod change;
 pub mod compare;
+pub mod dns;
 pub mod fleet;
+pub mod gate;
 pub mod history;
 pub mod init;
+pub mod live;
 pub mod place;
 pub mod plan;
 pub mod preview;
 pub mod promtool;
+pub mod record;
 mod rendering;
 pub mod rerender;
 mod routes;
 pub mod routing;
 pub mod secrets;
+pub mod source;
 pub mod status;
+pub mod steps;
+pub mod tell;
 pub mod validate;
 pub mod verify;
 
 use jiff::Timestamp;
 
-use crate::domain::{Problem, Problems};
+use crate::domain::{ChangeId, Problem, Problems};
 use crate::{files, git};
 
 /// Who asks for something, why, and when.
@@ -41,6 +48,9 @@ pub struct Request {
     pub now: Timestamp,
     /// Name and e-mail of the commits.
     pub committer: (String, String),
+    /// The identity of the change where it has one already, because it was written down before it is made. Without it a
+    /// branch that is taken over keeps its own, and a new one gets a new one.
+    pub change_id: Option<ChangeId>,
 }
 
 fn unreadable(error: &files::Error) -> Problem {
@@ -57,4 +67,11 @@ fn git_problems(error: git::Error) -> Problems {
 
 fn file_problems(error: files::Error) -> Problems {
     unreadable(&error).into()
+}
+
+/// Says that a step of a change is done: what a crash test waits for, and where it stops the process for good. See
+/// `tests/it/service/crash.rs`; without the feature `fail/failpoints` only the log line is left.
+fn reached(step: &'static str) {
+    tracing::debug!(step, "reached");
+    fail::fail_point!(step);
 }

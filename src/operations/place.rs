@@ -12,6 +12,9 @@ use crate::git::{self, Access, BranchName, CommitId, FetchRef, Network, PushRef,
 /// The branches that wooo makes begin like this.
 pub const OWN_PREFIX: &str = "wooo/";
 
+/// How often a note is tried on a remote that others write to.
+const NOTE_TRIES: usize = 10;
+
 /// A fleet repository that can be read and written.
 pub struct Place {
     /// The repository.
@@ -24,8 +27,8 @@ pub struct Place {
 /// The remote that a fleet was fetched from.
 struct Origin {
     remote: Remote,
-    /// Goes with the place.
-    _folder: tempfile::TempDir,
+    /// Goes with the place, if it was made for it.
+    _folder: Option<tempfile::TempDir>,
 }
 
 impl Place {
@@ -60,11 +63,28 @@ impl Place {
     pub fn fetch(url: RemoteUrl, access: Access, network: &Network) -> Result<Self, Problems> {
         let folder = tempfile::tempdir()
             .map_err(|error| Problem::new("files.unwritable", format!("no temporary folder can be made: {error}")))?;
-        let remote = Remote::new(url, access, network);
+        let path = folder.path().to_owned();
+        Self::fetched(&path, Some(folder), Remote::new(url, access, network))
+    }
+
+    /// As [`Place::fetch`], into a folder that stays: the next time only what is new is fetched. One process at a time
+    /// may work in it.
+    ///
+    /// # Errors
+    /// As [`Place::fetch`].
+    pub fn mirror(folder: &Path, url: RemoteUrl, access: Access, network: &Network) -> Result<Self, Problems> {
+        Self::fetched(folder, None, Remote::new(url, access, network))
+    }
+
+    fn fetched(path: &Path, folder: Option<tempfile::TempDir>, remote: Remote) -> Result<Self, Problems> {
         let base = remote.branches().map_err(git_problems)?.default.ok_or_else(|| {
             Problem::new("git.no_branch", format!("{} has no default branch with a commit", remote.url()))
         })?;
-        let repository = Repository::init(folder.path(), &base, true).map_err(git_problems)?;
+        let repository = match Repository::open(path) {
+            Ok(repository) => repository,
+            Err(git::Error::NoRepository { .. }) => Repository::init(path, &base, true).map_err(git_problems)?,
+            Err(error) => return Err(git_problems(error)),
+        };
         let place = Self { repository, base, remote: Some(Origin { remote, _folder: folder }) };
         place.refresh()?;
         Ok(place)
@@ -97,6 +117,35 @@ impl Place {
             }
         }
         Ok(())
+    }
+
+    /// Adds a value to the notes of a commit, on the remote too where there is one.
+    ///
+    /// # Errors
+    /// [`git::Error::RefMoved`] if others always were faster.
+    pub(super) fn append_note(
+        &self,
+        commit: CommitId,
+        value: &serde_json::Value,
+        signature: &git::Signature,
+    ) -> Result<(), git::Error> {
+        let name = Repository::notes_ref()?;
+        for _ in 0..NOTE_TRIES {
+            let before = self.repository.note_tip()?;
+            self.repository.append_note(commit, value, signature)?;
+            let Some(origin) = &self.remote else { return Ok(()) };
+            let new = self.repository.note_tip()?;
+            let update = PushRef { name: name.clone(), new, expected: before };
+            match origin.remote.push(&self.repository, &[update]) {
+                Err(git::Error::RefMoved { .. }) => {
+                    // Somebody else has noted something: theirs comes first, and ours is added to it.
+                    let fetch = FetchRef { from: name.clone(), to: name.clone() };
+                    origin.remote.fetch(&self.repository, &[fetch])?;
+                }
+                done => return done,
+            }
+        }
+        Err(git::Error::RefMoved { expected: None, found: self.repository.note_tip()?, name })
     }
 
     /// The commit at the end of the synced branch.

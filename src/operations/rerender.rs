@@ -389,7 +389,7 @@ fn commit(
     let change_id = match standing.map(|at| change::standing_of(place, at, tip)).transpose()? {
         Some(Standing::HandsOff(commit)) => return Err(change::hands_off(&branch, commit).into()),
         Some(Standing::Ours(id)) => id,
-        Some(Standing::Merged) | None => change::new_change_id(request),
+        Some(Standing::Merged) | None => change::new_change_id(request.now),
     };
     let subject = match members {
         [one] => format!("Rerender {} in {}", one.unit.app, one.unit.environment),

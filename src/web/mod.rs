@@ -4,3 +4,9 @@
 //! operation.
 
 pub mod git_http;
+pub mod auth;
+pub mod body;
+pub mod headers;
+pub mod limits;
+pub mod problem;
+pub mod status;

@@ -5,15 +5,20 @@ use std::path::Path;
 use super::{folder, remote};
 use crate::cli::args::DetectArgs;
 use crate::cli::output::Printer;
-use crate::detect::{self, Detection};
 use crate::domain::{Problem, Problems};
-use crate::files::FileTree;
-use crate::git::{self, Remote, Repository};
+use crate::git::Remote;
+use crate::operations::source::{self, Look};
 
 pub(in crate::cli) fn run(args: &DetectArgs, printer: &Printer) -> Result<bool, Problems> {
+    let wanted = Look { root: args.root.clone(), framework: args.framework };
     let found = match remote(&args.source)? {
-        Some((url, access, network)) => detect_remote(args, &Remote::new(url, access, &network))?,
-        None => look(args, &folder(Path::new(&args.source))?)?,
+        Some((url, access, network)) => {
+            let scratch = tempfile::tempdir().map_err(|error| {
+                Problem::new("files.unwritable", format!("no temporary folder can be made: {error}"))
+            })?;
+            source::look_at_remote(&Remote::new(url, access, &network), scratch.path(), &wanted)?
+        }
+        None => source::look(&folder(Path::new(&args.source))?, &wanted)?,
     };
     printer.answer(&found, |page| {
         page.heading(format!("{} on port {}, health at {}", found.framework, found.port, found.health_path));
@@ -30,25 +35,4 @@ pub(in crate::cli) fn run(args: &DetectArgs, printer: &Printer) -> Result<bool, 
         }
     });
     Ok(true)
-}
-
-fn look(args: &DetectArgs, tree: &dyn FileTree) -> Result<Detection, Problem> {
-    let root = args.root.trim_matches('/');
-    let found = match args.framework {
-        Some(framework) => detect::detect_as(tree, root, framework),
-        None => detect::detect(tree, root),
-    };
-    found.map_err(Problem::from)
-}
-
-/// Fetches the newest commit alone and looks at it where it lies: nothing is checked out, so no link is followed, no
-/// submodule entered and no hook run.
-fn detect_remote(args: &DetectArgs, remote: &Remote) -> Result<Detection, Problem> {
-    let fail = |error: git::Error| Problem::new(error.code(), error.to_string());
-    let folder = tempfile::tempdir()
-        .map_err(|error| Problem::new("files.unwritable", format!("no temporary folder can be made: {error}")))?;
-    let branch = "main".parse().map_err(fail)?;
-    let repository = Repository::init(folder.path(), &branch, true).map_err(fail)?;
-    let (_, commit) = remote.shallow_fetch(&repository, None).map_err(fail)?;
-    look(args, &repository.tree(commit).map_err(fail)?)
 }

@@ -40,6 +40,7 @@ fn request(actor: Option<String>, reason: Option<String>, (name, email): (Option
         reason,
         now: now(),
         committer: (name.unwrap_or_else(|| "wooo".to_owned()), email.unwrap_or_else(|| "wooo@localhost".to_owned())),
+        change_id: None,
     }
 }
 

@@ -55,7 +55,7 @@ fn labels(names: &[&str]) -> BTreeSet<Label> {
     names.iter().map(|name| name.parse().unwrap()).collect()
 }
 
-fn status(context: &str, state: StatusState) -> NewStatus {
+pub(crate) fn status(context: &str, state: StatusState) -> NewStatus {
     NewStatus { context: context.parse().unwrap(), state, description: "said".into(), url: None }
 }
 

@@ -6,6 +6,7 @@ mod cli;
 mod cluster;
 mod detect;
 mod docs;
+mod forge;
 mod git;
 mod metrics;
 mod operations;

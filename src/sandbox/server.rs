@@ -113,7 +113,9 @@ impl Sandbox {
         }
     }
 
-    /// Asks pods of a cluster to behave in some way from now on. Says whether there is such a cluster.
+    /// Asks pods of a cluster to behave in some way from now on, whatever their image is called. Says whether there is such
+    /// a cluster.
+    #[must_use]
     pub fn behave(&self, cluster: &str, rule: BehaviourRule) -> bool {
         let Some(cluster) = self.shared.cluster(cluster) else { return false };
         cluster.behaviours().add(rule);

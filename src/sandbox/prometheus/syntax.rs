@@ -148,8 +148,7 @@ impl<'a> Parser<'a> {
     }
 
     fn matching(&mut self) -> Result<Matching, Fault> {
-        let mut matching = Matching::default();
-        matching.on = self.eat("on");
+        let mut matching = Matching { on: self.eat("on"), ..Matching::default() };
         if matching.on || self.eat("ignoring") {
             matching.labels = self.labels()?;
         }

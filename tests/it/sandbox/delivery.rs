@@ -196,9 +196,9 @@ async fn pods_fail_in_every_way_that_is_asked_for() {
         last.is_some_and(|last| last.exit_code == 137 && last.reason.as_deref() == Some("OOMKilled"))
     };
     one(killed).await;
-    lab.sandbox.behave("staging", rule(Behaviour::Unready));
+    assert!(lab.sandbox.behave("staging", rule(Behaviour::Unready)));
     one(|pod| !is_ready(pod) && waiting(pod).is_none()).await;
-    lab.sandbox.behave("staging", rule(Behaviour::Healthy));
+    assert!(lab.sandbox.behave("staging", rule(Behaviour::Healthy)));
     one(is_ready).await;
     // A wish goes before what the image says, so it is taken back first.
     let url = format!("{}/clusters/staging/sandbox/behaviours", lab.sandbox.url());

@@ -61,7 +61,7 @@ async fn every_query_of_a_dashboard_and_of_rules_is_answered() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn figures_follow_from_what_pods_do() {
-    let lab = Lab::new("flux", Timings { leak: std::time::Duration::from_secs(30), ..quick() }).await;
+    let lab = Lab::new("flux", Timings { leak: std::time::Duration::from_secs(5), ..quick() }).await;
     lab.settled("True", "ReconciliationSucceeded").await;
     let own = r#"{namespace="app-shop", job="shop"}"#;
     assert_eq!(value(&lab, &format!("count(up{own} == 1)")).await, Some(2.0));
@@ -73,7 +73,7 @@ async fn figures_follow_from_what_pods_do() {
     let errors = r#"sum(increase(flask_http_request_total{status=~"5.."}[10s] offset -10s)) > 1"#;
     assert_eq!(value(&lab, errors).await, None);
     let rule = |behaviour| BehaviourRule { app: Some("shop".to_owned()), image: None, namespace: None, behaviour };
-    lab.sandbox.behave("staging", rule(Behaviour::Errors5xx));
+    assert!(lab.sandbox.behave("staging", rule(Behaviour::Errors5xx)));
     eventually(async || value(&lab, errors).await).await;
     let p95 =
         "histogram_quantile(0.95, sum by (le) (rate(flask_http_request_duration_seconds_bucket[10s] offset -10s)))";
@@ -83,10 +83,10 @@ async fn figures_follow_from_what_pods_do() {
     let memory = r#"max(container_memory_working_set_bytes / on (namespace, pod, container)
         kube_pod_container_resource_limits{resource="memory"})"#;
     let before = value(&lab, memory).await.unwrap();
-    lab.sandbox.behave("staging", rule(Behaviour::MemoryLeak));
+    assert!(lab.sandbox.behave("staging", rule(Behaviour::MemoryLeak)));
     eventually(async || value(&lab, memory).await.filter(|now| *now > before + 0.05)).await;
 
-    lab.run("deploy shop registry.example/shop:1.1.0-crash --env staging --merge");
+    assert!(lab.sandbox.behave("staging", rule(Behaviour::Crash)));
     let reason = r#"kube_pod_container_status_waiting_reason{reason="CrashLoopBackOff"}"#;
     eventually(async || value(&lab, reason).await).await;
     assert!(value(&lab, "sum(kube_pod_container_status_restarts_total)").await.unwrap() >= 1.0);

@@ -12,3 +12,4 @@ mod render;
 mod secrets;
 mod tidy;
 mod watching;
+mod web;

@@ -281,3 +281,254 @@ fn with_message(text: &str, controller: &Controller) -> String {
     let message = controller.message.trim_end_matches('.');
     if message.is_empty() { text.to_owned() } else { format!("{text}; it says: {message}") }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::super::report::{Certificate, Container, ContainerImage, Event, Owner, Waiting, WorkloadKind};
+    use super::*;
+
+    const MERGED: Timestamp = Timestamp::constant(1_000_000, 0);
+
+    fn at(seconds: i64) -> Timestamp {
+        MERGED + SignedDuration::from_secs(seconds)
+    }
+
+    fn expected(applied: Live) -> Expectation {
+        Expectation { applied, image: Some("shop:2".to_owned()), ..Expectation::merged_at(MERGED) }
+    }
+
+    fn workload(updated: u32, available: u32) -> Workload {
+        Workload {
+            name: "shop".to_owned(),
+            images: vec![ContainerImage { container: "shop".to_owned(), image: "shop:2".to_owned() }],
+            desired: 2,
+            total: 2,
+            updated,
+            ready: available,
+            available,
+            ..Workload::default()
+        }
+    }
+
+    fn report(workloads: Vec<Workload>) -> Report {
+        let controller = Controller { seen_at: at(30), message: "Applied.".to_owned(), ..Controller::default() };
+        Report { observed_at: at(60), controller: Some(controller), workloads, ..Report::default() }
+    }
+
+    fn crashing(is_newest: bool) -> Pod {
+        let waiting = Waiting { reason: "CrashLoopBackOff".to_owned(), ..Waiting::default() };
+        let container =
+            Container { name: "shop".to_owned(), restarts: 2, waiting: Some(waiting), ..Container::default() };
+        let owner = Owner { kind: WorkloadKind::Deployment.to_string(), name: "shop".to_owned() };
+        Pod {
+            name: "shop-x".to_owned(),
+            workload: Some(owner),
+            is_newest,
+            containers: vec![container],
+            ..Pod::default()
+        }
+    }
+
+    #[track_caller]
+    fn pending(verdict: &Verdict, words: &str) {
+        assert!(matches!(verdict, Verdict::Pending { waits_for } if waits_for.contains(words)), "{verdict:?}");
+    }
+
+    #[track_caller]
+    fn settled(verdict: &Verdict, wanted: Outcome, words: &str) {
+        let fits = |outcome: &Outcome, reason: &str| *outcome == wanted && reason.contains(words);
+        assert!(matches!(verdict, Verdict::Settled { outcome, reason } if fits(outcome, reason)), "{verdict:?}");
+    }
+
+    #[test]
+    fn nothing_known_is_unknown() {
+        pending(&judge(None, &expected(Live::Yes), at(60)), "does not answer");
+        settled(&judge(None, &expected(Live::Yes), at(900)), Outcome::Unknown, "does not answer");
+    }
+
+    #[test]
+    fn what_was_known_two_minutes_ago_is_unknown() {
+        let report = report(vec![workload(2, 2)]);
+        settled(&judge(Some(&report), &expected(Live::Yes), at(180)), Outcome::Healthy, "all 2 pods are ready");
+        pending(&judge(Some(&report), &expected(Live::Yes), at(181)), "last heard 121 seconds ago");
+        settled(&judge(Some(&report), &expected(Live::Yes), at(900)), Outcome::Unknown, "last heard 840 seconds ago");
+    }
+
+    #[test]
+    fn what_is_not_applied_is_pending_and_then_stalled() {
+        let mut report = report(vec![workload(2, 2)]);
+        pending(&judge(Some(&report), &expected(Live::No), at(60)), "has not applied the commit yet; it says: Applied");
+        report.observed_at = at(900);
+        let verdict = judge(Some(&report), &expected(Live::No), at(900));
+        settled(
+            &verdict,
+            Outcome::TimedOut,
+            "sync_stalled: not live within 15 minutes of the merge: the controller has",
+        );
+        report.controller = Some(Controller { is_suspended: true, ..Controller::default() });
+        let verdict = judge(Some(&report), &expected(Live::No), at(900));
+        settled(
+            &verdict,
+            Outcome::TimedOut,
+            "sync_stalled: not live within 15 minutes of the merge: syncing of the app",
+        );
+        report.controller = None;
+        settled(&judge(Some(&report), &expected(Live::No), at(900)), Outcome::TimedOut, "does not know of the app");
+    }
+
+    #[test]
+    fn a_commit_that_git_does_not_know_is_unknown() {
+        let mut report = report(vec![workload(2, 2)]);
+        pending(&judge(Some(&report), &expected(Live::Unknown), at(60)), "has not applied anything yet");
+        let revision = Some("0123456789abcdef".to_owned());
+        report.controller = Some(Controller { applied_revision: revision, ..Controller::default() });
+        report.observed_at = at(900);
+        let verdict = judge(Some(&report), &expected(Live::Unknown), at(900));
+        settled(&verdict, Outcome::Unknown, "the commit 0123456789ab that the cluster has is not one of the fleet's");
+    }
+
+    #[test]
+    fn health_from_before_the_end_of_the_sync_is_not_trusted() {
+        let mut report = report(vec![workload(2, 2)]);
+        report.observed_at = at(29);
+        pending(&judge(Some(&report), &expected(Live::Yes), at(60)), "before the sync ended");
+        let told = Expectation { synced_at: Some(at(20)), ..expected(Live::Yes) };
+        settled(&judge(Some(&report), &told, at(60)), Outcome::Healthy, "ready");
+        report.observed_at = at(60);
+        let told = Expectation { synced_at: Some(at(61)), ..expected(Live::Yes) };
+        pending(&judge(Some(&report), &told, at(62)), "before the sync ended");
+    }
+
+    #[test]
+    fn a_crash_of_the_new_template_is_degraded_at_once_and_one_of_the_old_is_not() {
+        let mut report = report(vec![workload(1, 1)]);
+        report.pods = vec![crashing(false)];
+        pending(&judge(Some(&report), &expected(Live::Yes), at(60)), "1 of 2 pods of the new template");
+        report.pods = vec![crashing(true)];
+        let words = "Deployment shop: pod shop-x, container shop: CrashLoopBackOff after 2 restarts";
+        settled(&judge(Some(&report), &expected(Live::Yes), at(60)), Outcome::Degraded, words);
+        report.pods[0].workload = None;
+        pending(&judge(Some(&report), &expected(Live::Yes), at(60)), "1 of 2");
+        report.pods = vec![crashing(true)];
+        report.workloads[0].generation = 5;
+        pending(&judge(Some(&report), &expected(Live::Yes), at(60)), "not looked at");
+    }
+
+    #[test]
+    fn a_controller_that_waits_for_health_does_not_hide_a_crash() {
+        let mut report = report(vec![workload(1, 1)]);
+        report.pods = vec![crashing(true)];
+        let begun = Expectation { attempted: Live::Yes, ..expected(Live::No) };
+        settled(&judge(Some(&report), &begun, at(60)), Outcome::Degraded, "CrashLoopBackOff");
+        pending(&judge(Some(&report), &expected(Live::No), at(60)), "has not applied");
+        let other = Expectation { image: Some("shop:3".to_owned()), ..begun.clone() };
+        pending(&judge(Some(&report), &other, at(60)), "nothing runs the image shop:3");
+        let blind = Expectation { image: None, ..begun.clone() };
+        pending(&judge(Some(&report), &blind, at(60)), "1 of 2 pods");
+        report.pods.clear();
+        pending(&judge(Some(&report), &begun, at(60)), "1 of 2 pods");
+        report.workloads = vec![workload(2, 2)];
+        pending(&judge(Some(&report), &begun, at(60)), "is applying the commit");
+    }
+
+    #[test]
+    fn what_is_live_and_not_ready_is_pending_and_then_stalled() {
+        let mut report = report(vec![workload(2, 1)]);
+        let unready = Pod { containers: Vec::new(), message: "0/3 nodes are available.".to_owned(), ..crashing(true) };
+        report.pods = vec![unready];
+        let words = "Deployment shop has 1 of 2 pods available; pod shop-x: 0/3 nodes are available";
+        pending(&judge(Some(&report), &expected(Live::Yes), at(60)), words);
+        report.observed_at = at(900);
+        let verdict = judge(Some(&report), &expected(Live::Yes), at(900));
+        settled(&verdict, Outcome::TimedOut, "rollout_stalled: not settled within 15 minutes of the merge: Deployment");
+        report.pods[0].message.clear();
+        let event = Event { kind: "Pod".to_owned(), name: "shop-x".to_owned(), ..Event::default() };
+        report.events = vec![Event { reason: "FailedMount".to_owned(), message: "no volume".to_owned(), ..event }];
+        settled(&judge(Some(&report), &expected(Live::Yes), at(900)), Outcome::TimedOut, "FailedMount: no volume");
+    }
+
+    #[test]
+    fn an_app_of_which_nothing_is_seen_is_not_healthy() {
+        pending(&judge(Some(&report(Vec::new())), &expected(Live::Yes), at(60)), "no Deployment or StatefulSet");
+    }
+
+    #[test]
+    fn an_app_that_wants_no_pods_is_healthy() {
+        let none = Workload { desired: 0, total: 0, ..workload(0, 0) };
+        settled(&judge(Some(&report(vec![none])), &expected(Live::Yes), at(60)), Outcome::Healthy, "nothing is to run");
+    }
+
+    #[test]
+    fn a_certificate_is_told_of_and_does_not_decide() {
+        let mut report = report(vec![workload(2, 2)]);
+        let certificate =
+            Certificate { name: "shop-tls".to_owned(), message: "no DNS".to_owned(), ..Certificate::default() };
+        report.certificates = vec![certificate];
+        report.controller = Some(Controller { health: ControllerHealth::Degraded, ..Controller::default() });
+        let words = "all 2 pods are ready; Certificate shop-tls is not ready: no DNS";
+        settled(&judge(Some(&report), &expected(Live::Yes), at(60)), Outcome::Healthy, words);
+    }
+
+    #[test]
+    fn a_controller_that_knows_of_something_else_is_heard_at_the_deadline() {
+        let mut report = report(vec![workload(2, 2)]);
+        let message = "Ingress has no address".to_owned();
+        report.controller = Some(Controller { health: ControllerHealth::Degraded, message, ..Controller::default() });
+        pending(&judge(Some(&report), &expected(Live::Yes), at(60)), "no address");
+        report.observed_at = at(900);
+        settled(&judge(Some(&report), &expected(Live::Yes), at(900)), Outcome::Degraded, "no address");
+    }
+
+    #[test]
+    fn a_removal_is_done_when_nothing_is_left() {
+        let removal = Expectation { is_removal: true, ..expected(Live::Unknown) };
+        let mut report = report(vec![workload(2, 2)]);
+        pending(&judge(Some(&report), &removal, at(60)), "Deployment shop is still there");
+        report.workloads.clear();
+        pending(&judge(Some(&report), &removal, at(60)), "its controller still has it");
+        report.controller = None;
+        settled(&judge(Some(&report), &removal, at(60)), Outcome::Healthy, "nothing of it is left");
+        report.pods = vec![crashing(true)];
+        report.observed_at = at(900);
+        settled(&judge(Some(&report), &removal, at(900)), Outcome::TimedOut, "sync_stalled: not removed");
+    }
+
+    fn live() -> impl Strategy<Value = Live> {
+        prop_oneof![Just(Live::Yes), Just(Live::No), Just(Live::Unknown)]
+    }
+
+    proptest! {
+        /// Whatever a report says, and whatever is expected: it is only healthy if it is fresh, from after the sync, the
+        /// change is live, and no pod of the new template is known to be broken.
+        #[test]
+        fn nothing_is_healthy_without_fresh_proof(
+            applied in live(),
+            attempted in live(),
+            observed in 0_i64..2_000,
+            age in 0_i64..2_000,
+            seen in 0_i64..2_000,
+            counts in (0_u32..3, 0_u32..3),
+            broken in any::<bool>(),
+            removal in any::<bool>(),
+        ) {
+            let mut report = report(vec![workload(counts.0, counts.1)]);
+            report.observed_at = at(observed);
+            if let Some(controller) = &mut report.controller {
+                controller.seen_at = at(seen);
+            }
+            if broken {
+                report.pods = vec![crashing(true)];
+            }
+            let expected = Expectation { attempted, is_removal: removal, ..expected(applied) };
+            let verdict = judge(Some(&report), &expected, at(observed + age));
+            let proven = age <= 120 && applied == Live::Yes && observed >= seen && counts == (2, 2) && !broken && !removal;
+            let is_healthy = matches!(verdict, Verdict::Settled { outcome: Outcome::Healthy, .. });
+            prop_assert_eq!(is_healthy, proven, "{:?}", verdict);
+            let is_over = observed + age >= 900;
+            let is_pending = matches!(verdict, Verdict::Pending { .. });
+            prop_assert!(!(is_over && is_pending), "nothing is pending behind the deadline: {:?}", verdict);
+        }
+    }
+}

@@ -5,17 +5,19 @@
 //! now: nothing here keeps an answer for later.
 
 mod error;
+mod local;
 mod model;
 mod text;
 
 use async_trait::async_trait;
 
 pub use error::Error;
+pub use local::{Clock, LocalForge, LocalForges};
 pub use model::{
     Approval, Comment, CommentId, Edit, Filter, Identity, MergeRequest, MergeRequestNumber, MergeRequestState,
     NewMergeRequest, NewStatus, Page, PageRequest, Permission, Protection, Reaction, Status, StatusState, User,
 };
-pub use text::{Body, Description, Label, RepositoryId, StatusContext, Title, UserId};
+pub use text::{Body, Description, Label, RepositoryId, RepositoryName, StatusContext, Title, UserId};
 
 use crate::git::{BranchName, CommitId};
 

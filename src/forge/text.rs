@@ -145,6 +145,17 @@ fn is_opaque(text: &str) -> bool {
     text.bytes().all(|c| c.is_ascii_alphanumeric() || matches!(c, b'-' | b'_'))
 }
 
+/// Neither an option, nor hidden, nor a way up, nor what Git would take for something else.
+fn is_folder_name(text: &str) -> bool {
+    let is_end = |c: Option<char>| c.is_some_and(|c| c.is_ascii_lowercase() || c.is_ascii_digit());
+    let is_inner = |c: u8| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, b'-' | b'_' | b'.');
+    is_end(text.chars().next())
+        && is_end(text.chars().last())
+        && text.bytes().all(is_inner)
+        && !text.contains("..")
+        && ![".git", ".lock"].iter().any(|suffix| text.ends_with(suffix))
+}
+
 fn is_plain_line(text: &str) -> bool {
     !text.contains(char::is_control) && text.trim() == text
 }
@@ -157,6 +168,11 @@ identifier! {
 identifier! {
     /// The id of a repository on its forge, which outlives renames.
     RepositoryId, "the id of a repository", max: 64, is_opaque, "letters, digits, `-` and `_`"
+}
+identifier! {
+    /// A repository of the local forge: the name of its folder without `.git`, and a part of its addresses.
+    RepositoryName, "the name of a repository", max: 64, is_folder_name,
+    "lower-case letters, digits, `-`, `_` and `.`, starts and ends with a letter or digit, and does not end in `.git`"
 }
 identifier! {
     /// What a status is about: `wooo/render`, `wooo/deploy: shop/production`.
@@ -198,6 +214,13 @@ mod tests {
             assert!(bad.parse::<UserId>().is_err(), "{bad:?}");
         }
         assert!("../1".parse::<UserId>().is_err() && "4711".parse::<UserId>().is_ok());
+        for good in ["fleet", "a", "4", "fleet-2.eu_west"] {
+            assert!(good.parse::<RepositoryName>().is_ok(), "{good}");
+        }
+        for bad in ["", "-x", ".x", "..", "a..b", "a/b", "a\\b", "x.git", "x.lock", "x.", "Fleet", "網", "a b", "a%2e"]
+        {
+            assert!(bad.parse::<RepositoryName>().is_err(), "{bad}");
+        }
         assert!(serde_json::from_str::<UserId>("\"a b\"").is_err());
     }
 }

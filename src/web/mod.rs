@@ -3,9 +3,9 @@
 //! Owns what comes in and goes out over HTTP. It decides nothing about a fleet: each route hands its input to one
 //! operation.
 
-pub mod git_http;
 pub mod auth;
 pub mod body;
+pub mod git_http;
 pub mod headers;
 pub mod limits;
 pub mod problem;

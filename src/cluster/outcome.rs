@@ -133,7 +133,9 @@ pub fn judge(report: Option<&Report>, expected: &Expectation, now: Timestamp) ->
     if let Some(reason) = degraded(report, expected, now) {
         return Verdict::settled(Outcome::Degraded, reason);
     }
-    match waits_for(report, expected) {
+    let is_syncing = report.controller.as_ref().is_some_and(|controller| controller.is_syncing);
+    let syncs = is_syncing.then(|| "the sync has not ended yet".to_owned());
+    match syncs.or_else(|| waits_for(report, expected)) {
         Some(waits_for) if is_over => {
             let minutes = expected.deadline.as_mins();
             let reason = format!("{ROLLOUT_STALLED}: not settled within {minutes} minutes of the merge: {waits_for}");
@@ -399,6 +401,15 @@ mod tests {
         report.observed_at = at(60);
         let told = Expectation { synced_at: Some(at(61)), ..expected(Live::Yes) };
         pending(&judge(Some(&report), &told, at(62)), "before the sync ended");
+    }
+
+    #[test]
+    fn a_sync_that_still_runs_may_change_everything() {
+        let mut report = report(vec![workload(2, 2)]);
+        report.controller = Some(Controller { is_syncing: true, ..Controller::default() });
+        pending(&judge(Some(&report), &expected(Live::Yes), at(60)), "the sync has not ended yet");
+        report.observed_at = at(900);
+        settled(&judge(Some(&report), &expected(Live::Yes), at(900)), Outcome::TimedOut, "the sync has not ended yet");
     }
 
     #[test]

@@ -7,7 +7,7 @@ use super::fleet::{Fleet, rendered_path};
 use super::git_problems;
 use super::place::Place;
 use crate::domain::{AppName, Problems};
-use crate::git::Key;
+use crate::git::{CommitId, CommitInfo, Key};
 
 /// One act.
 #[derive(Clone, Debug, Serialize)]
@@ -52,18 +52,37 @@ pub fn run(place: &Place, app: Option<&AppName>, limit: usize) -> Result<Vec<Act
     let paths: Vec<&str> = paths.iter().map(String::as_str).collect();
     let mut acts = Vec::new();
     for info in place.repository.history(tip, &paths).map_err(git_problems)?.take(limit) {
-        let info = info.map_err(git_problems)?;
-        let trailer = |key| info.trailers.get(key).map(str::to_owned);
-        acts.push(Act {
-            at: info.committed_at,
-            commit: info.id.to_string(),
-            actor: trailer(Key::ACTOR).unwrap_or_else(|| info.author.name.clone()),
-            action: trailer(Key::ACTION).unwrap_or_else(|| "edit".to_owned()),
-            app: trailer(Key::APP),
-            environment: trailer(Key::ENV),
-            change_id: trailer(Key::CHANGE_ID),
-            subject: info.subject().to_owned(),
-        });
+        acts.push(act(&info.map_err(git_problems)?));
     }
     Ok(acts)
+}
+
+/// The acts on the synced branch after the commit `known`, newest first.
+///
+/// # Errors
+/// What is wrong with the repository.
+pub fn since(place: &Place, known: CommitId) -> Result<Vec<Act>, Problems> {
+    let mut acts = Vec::new();
+    for info in place.repository.history(place.tip()?, &[]).map_err(git_problems)? {
+        let info = info.map_err(git_problems)?;
+        if info.id == known {
+            break;
+        }
+        acts.push(act(&info));
+    }
+    Ok(acts)
+}
+
+fn act(info: &CommitInfo) -> Act {
+    let trailer = |key| info.trailers.get(key).map(str::to_owned);
+    Act {
+        at: info.committed_at,
+        commit: info.id.to_string(),
+        actor: trailer(Key::ACTOR).unwrap_or_else(|| info.author.name.clone()),
+        action: trailer(Key::ACTION).unwrap_or_else(|| "edit".to_owned()),
+        app: trailer(Key::APP),
+        environment: trailer(Key::ENV),
+        change_id: trailer(Key::CHANGE_ID),
+        subject: info.subject().to_owned(),
+    }
 }

@@ -310,15 +310,16 @@ fn write(place: &Place, base: TreeId, work: &Work) -> Result<TreeId, git::Error>
 
 /// `wooo/<app>/<env>/<verb>-<hash>`: the same wish always has the same branch, so that it is found and never opened
 /// twice.
-fn branch_name(intent: &Intent) -> Result<BranchName, Problem> {
-    let environment = intent.environment.as_ref().map_or("all", EnvironmentName::as_str);
+pub(super) fn branch_name(intent: &Intent) -> Result<BranchName, Problem> {
     let wish = format!("{intent:?}");
     let hash = git::BlobId::of(wish.as_bytes()).to_string();
-    let name = format!("{}{}", branch_prefix(intent, environment), &hash[..8]);
+    let name = format!("{}{}", branch_prefix(intent), &hash[..8]);
     name.parse().map_err(|error| from_git(&error))
 }
 
-fn branch_prefix(intent: &Intent, environment: &str) -> String {
+/// What the branches of all wishes of one kind begin with: of those, one is open at most.
+pub(super) fn branch_prefix(intent: &Intent) -> String {
+    let environment = intent.environment.as_ref().map_or("all", EnvironmentName::as_str);
     let kind = match &intent.action {
         // Values of two variables are two wishes: the second must not take the first one's place.
         Action::SetSecret { name, .. } => {
@@ -346,7 +347,7 @@ fn propose(
     // Else two wishes of one kind could each find no branch, and both open one.
     let _alone = repository.lock_branches()?;
     let mut adopted = None;
-    for (name, at) in repository.branches_with_prefix(&branch_prefix(intent, environment))? {
+    for (name, at) in repository.branches_with_prefix(&branch_prefix(intent))? {
         let ours = standing_of(place, at, tip)?;
         match ours {
             Standing::HandsOff(commit) => {
@@ -414,7 +415,7 @@ pub(super) fn hands_off(branch: &BranchName, commit: CommitId) -> Problem {
 }
 
 /// Deletes the change's branch once its commit is part of the synced branch.
-fn clean_up_merged(place: &Place, branch: &BranchName, tip: CommitId) -> Result<(), git::Error> {
+pub(super) fn clean_up_merged(place: &Place, branch: &BranchName, tip: CommitId) -> Result<(), git::Error> {
     match place.repository.resolve(branch)? {
         Some(at) if place.repository.is_ancestor(at, tip)? => place.delete_branch(branch, at),
         _ => Ok(()),

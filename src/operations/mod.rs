@@ -14,6 +14,7 @@ pub mod fleet;
 pub mod gate;
 pub mod history;
 pub mod init;
+pub mod lifecycle;
 pub mod live;
 pub mod place;
 pub mod plan;

@@ -1,0 +1,147 @@
+//! Taking a wish: it is planned and rendered, and if that is possible written down, before anybody is told that it was
+//! accepted.
+
+use serde_json::Value;
+
+use super::index::tenant_of;
+use super::kinds;
+use super::service::{Service, job_about};
+use crate::domain::{Action, AppSpec, ChangeId, ChangeState, Document, Intent, Problem, Problems};
+use crate::operations::change::{self, Options, Stage};
+use crate::operations::fleet::Fleet;
+use crate::operations::{git_problems, reached};
+use crate::store::{self, AppId, AppRecord, Change, ChangeContent, ChangeFilter, FleetName, Limit, Paging};
+
+/// What somebody asks the service for.
+#[derive(Clone, Debug)]
+pub struct Wish {
+    /// The fleet.
+    pub fleet: FleetName,
+    /// What.
+    pub intent: Intent,
+    /// Who, as in `github:alice`.
+    pub actor: String,
+    /// Why.
+    pub reason: Option<String>,
+    /// What whoever reads the change should know besides what planning finds.
+    pub notes: Vec<String>,
+}
+
+/// A wish that was written down.
+#[derive(Clone, Debug)]
+pub struct Accepted {
+    /// The change.
+    pub change: Change,
+    /// Whether it is new. The same wish that is still open is the same change.
+    pub is_new: bool,
+}
+
+/// What would come of a wish, with what the database needs to know of it.
+struct Planned {
+    change: change::Change,
+    tenant: Option<crate::domain::TenantName>,
+    /// The app as it would be, if it is new.
+    app: Option<AppRecord>,
+}
+
+/// Plans and renders a wish and writes nothing.
+///
+/// # Errors
+/// Every problem that stands in its way.
+pub async fn preview(service: &Service, wish: &Wish) -> Result<change::Change, Problems> {
+    let id = ChangeId::from(uuid::Uuid::now_v7());
+    Ok(plan(service, wish, &id, jiff::Timestamp::now()).await?.change)
+}
+
+/// Takes a wish: plans and renders it, and writes it down together with the job that carries it out.
+///
+/// # Errors
+/// Every problem that stands in its way; `store.unavailable`, and then nothing was accepted.
+pub async fn accept(service: &Service, wish: &Wish) -> Result<Accepted, Problems> {
+    let failed = |error: store::Error| Problems::from(error.problem());
+    let now = service.store.now().await.map_err(failed)?;
+    let id = ChangeId::from(uuid::Uuid::now_v7());
+    let planned = plan(service, wish, &id, now).await?;
+    if let Some(change) = open_twin(service, wish).await.map_err(failed)? {
+        return Ok(Accepted { change, is_new: false });
+    }
+    let mut change =
+        Change::accepted(id, wish.fleet.clone(), wish.intent.clone(), wish.actor.clone(), wish.reason.clone(), now);
+    change.tenant = planned.tenant;
+    change.subject = Some(planned.change.subject.clone());
+    change.branch = planned.change.branch.clone();
+    let notes = wish.notes.iter().chain(&planned.change.notes).cloned().map(Value::String).collect();
+    change.notes = Value::Array(notes);
+    change.app_id = Some(AppId::of(&wish.fleet, &wish.intent.app));
+    if planned.change.stage == Stage::Unchanged {
+        change.state = ChangeState::Unchanged;
+        change.settled_at = Some(now);
+    }
+    let content = content(&planned.change);
+    let mut tx = service.store.begin().await.map_err(failed)?;
+    if let Some(app) = &planned.app
+        && tx.app(&app.id).await.map_err(failed)?.is_none()
+    {
+        tx.put_app(app).await.map_err(failed)?;
+    }
+    tx.insert_change(&change, &content).await.map_err(failed)?;
+    if change.state == ChangeState::Accepted {
+        tx.enqueue(&job_about(kinds::PROPOSE, &change)).await.map_err(failed)?;
+    }
+    tx.commit().await.map_err(failed)?;
+    reached("accept");
+    Ok(Accepted { change, is_new: true })
+}
+
+/// What a reviewer reads of a change that was worked out.
+pub(super) fn content(change: &change::Change) -> ChangeContent {
+    ChangeContent {
+        diffs: serde_json::to_value(&change.diffs).unwrap_or_default(),
+        files: serde_json::to_value(&change.files).unwrap_or_default(),
+    }
+}
+
+async fn plan(service: &Service, wish: &Wish, id: &ChangeId, now: jiff::Timestamp) -> Result<Planned, Problems> {
+    let fleet = service.fleet(&wish.fleet)?;
+    let request = service.request(&wish.actor, wish.reason.as_deref(), now, id);
+    let (intent, name) = (wish.intent.clone(), wish.fleet.clone());
+    fleet
+        .with_place(move |place| {
+            let change = change::run(place, &intent, &request, Options { merge: false, dry_run: true })?;
+            let tree = place.repository.tree(place.tip()?).map_err(git_problems)?;
+            let settings = Fleet::open(&tree)?.settings;
+            let tenant = tenant_of(&settings, &intent.app);
+            let app = new_app(&name, &intent, tenant.clone(), now)?;
+            Ok(Planned { change, tenant, app })
+        })
+        .await
+}
+
+/// The row of an app that is being onboarded: until its change is merged, no file of the fleet says anything of it.
+fn new_app(
+    fleet: &FleetName,
+    intent: &Intent,
+    tenant: Option<crate::domain::TenantName>,
+    now: jiff::Timestamp,
+) -> Result<Option<AppRecord>, Problems> {
+    let Action::Onboard { spec, file } = &intent.action else { return Ok(None) };
+    let spec = AppSpec::parse(&Document { file, text: spec })?;
+    if spec.name != intent.app {
+        let detail = format!("the spec is of `{}`, and the wish is about `{}`", spec.name, intent.app);
+        return Err(Problem::new("spec.name", detail).field("name").into());
+    }
+    Ok(Some(super::index::app_record(fleet, &spec, tenant, now)))
+}
+
+/// The change that was accepted for the very same wish and is not done yet.
+async fn open_twin(service: &Service, wish: &Wish) -> Result<Option<Change>, store::Error> {
+    let filter = ChangeFilter {
+        fleet: Some(wish.fleet.clone()),
+        app: Some(wish.intent.app.clone()),
+        states: vec![ChangeState::Accepted, ChangeState::Proposed],
+        ..ChangeFilter::default()
+    };
+    let paging = Paging { limit: Limit::new(Limit::MAX), after: None };
+    let open = service.store.changes(&filter, &paging).await?;
+    Ok(open.items.into_iter().find(|change| change.intent.as_ref() == Some(&wish.intent)))
+}

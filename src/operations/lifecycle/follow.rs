@@ -1,0 +1,171 @@
+//! The second step: what becomes of a merge request, and merging it where that is allowed.
+
+use super::close::number;
+use super::make::make;
+use super::service::{ServedFleet, Service, job_about};
+use super::{Failure, Next, close, kinds, propose};
+use crate::domain::fleet::MergeMode;
+use crate::domain::{ChangeId, ChangeState, Problem, Problems};
+use crate::forge::{self, MergeRequest, MergeRequestState};
+use crate::git::CommitId;
+use crate::operations::record::{Event, What, note};
+use crate::operations::{change, reached};
+use crate::store::{Change, ChangeUpdate, Deployment, DeploymentStatus, Fence};
+
+/// Looks at the merge request of a change, and merges it if nobody is needed for that and its checks are green.
+///
+/// # Errors
+/// [`Failure`].
+pub async fn follow(service: &Service, fence: &Fence, id: &ChangeId) -> Result<Next, Failure> {
+    let Some(change) = service.store.change(id).await? else { return Ok(Next::Done) };
+    if change.state != ChangeState::Proposed {
+        return Ok(Next::Done);
+    }
+    let Some(number) = number(&change) else { return Ok(Next::Done) };
+    let fleet = service.fleet(&change.fleet)?;
+    let found = match fleet.forge.get(number).await {
+        Ok(found) => found,
+        Err(forge::Error::NotFound { .. }) => {
+            return close::end(service, fence, &change, "its merge request is gone").await;
+        }
+        Err(error) => return Err(error.into()),
+    };
+    match found.state {
+        MergeRequestState::Merged => merged(service, fence, &change, &found).await,
+        MergeRequestState::Closed => {
+            let by = found.closed_by.as_ref().map_or("somebody", |user| user.login.as_str());
+            close::end(service, fence, &change, &format!("its merge request was closed by {by}")).await
+        }
+        MergeRequestState::Open => open(service, fence, fleet, &change, &found).await,
+    }
+}
+
+async fn open(
+    service: &Service,
+    fence: &Fence,
+    fleet: &ServedFleet,
+    change: &Change,
+    found: &MergeRequest,
+) -> Result<Next, Failure> {
+    // A person who pushed to the branch has taken it over.
+    let is_ours = change.commit_sha.as_deref() == Some(found.head.to_string().as_str());
+    if change.merge_mode != MergeMode::Auto || !is_ours || found.draft {
+        return Ok(Next::Done);
+    }
+    match fleet.forge.merge(found.number, found.head).await {
+        Ok(_) => {
+            reached("merge");
+            let found = fleet.forge.get(found.number).await?;
+            merged(service, fence, change, &found).await
+        }
+        Err(forge::Error::Conflict) => regenerate(service, fence, fleet, change).await,
+        Err(forge::Error::ChecksMissing { .. } | forge::Error::NotApproved { .. }) => {
+            Ok(Next::Again(service.timing.follow))
+        }
+        Err(forge::Error::HeadMoved { .. } | forge::Error::NotOpen { .. }) => {
+            Ok(Next::Again(std::time::Duration::ZERO))
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Makes the change anew on the newest base: it is rendered again rather than rebased, and looked at again.
+async fn regenerate(service: &Service, fence: &Fence, fleet: &ServedFleet, change: &Change) -> Result<Next, Failure> {
+    match make(service, fleet, change).await {
+        Ok(Some(made)) => {
+            let mut tx = service.store.fenced(fence).await?;
+            tx.update_change(&change.id, change.version, &made.update(change)).await?;
+            tx.commit().await?;
+            Ok(Next::Again(std::time::Duration::ZERO))
+        }
+        Ok(None) => close::end(service, fence, change, "the fleet says by now what it asks for").await,
+        Err(Failure::Problem { problem, is_temporary: false }) => {
+            propose::failed(service, fence, change, &problem).await
+        }
+        Err(failure) => Err(failure),
+    }
+}
+
+/// Writes down that a change is merged, and has the cluster watched.
+pub(super) async fn merged(
+    service: &Service,
+    fence: &Fence,
+    change: &Change,
+    found: &MergeRequest,
+) -> Result<Next, Failure> {
+    let fleet = service.fleet(&change.fleet)?;
+    let head = found.head;
+    let by = found.closed_by.as_ref().map_or_else(|| found.author.login.clone(), |user| user.login.clone());
+    let event = Event { change: change.id.clone(), at: service.now().await?, what: What::Merged { by } };
+    let committer = service.committer.clone();
+    let branch = found.source.clone();
+    fleet
+        .with_place(move |place| {
+            note(place, head, &event, &committer)?;
+            let tip = place.tip()?;
+            change::clean_up_merged(place, &branch, tip).map_err(crate::operations::git_problems)
+        })
+        .await?;
+    let update = ChangeUpdate {
+        state: Some(ChangeState::Merged),
+        commit_sha: Some(head.to_string()),
+        merge_request: i64::try_from(found.number.0).ok(),
+        merge_request_url: Some(found.url.clone()),
+        merged_sha: Some(found.merged.unwrap_or(head).to_string()),
+        ..ChangeUpdate::default()
+    };
+    let rows = service.store.deployments_of(&change.id).await?;
+    let mut tx = service.store.fenced(fence).await?;
+    tx.update_change(&change.id, change.version, &update).await?;
+    for row in rows.into_iter().filter(|row| row.status == DeploymentStatus::Pending) {
+        tx.put_deployment(&Deployment { status: DeploymentStatus::Deploying, ..row }).await?;
+    }
+    tx.enqueue(&job_about(kinds::OBSERVE, change)).await?;
+    tx.enqueue(&super::refresh::job(&change.fleet)).await?;
+    tx.complete(fence).await?;
+    tx.commit().await?;
+    reached("merged");
+    Ok(Next::Ended)
+}
+
+/// Merges a change because a person says so, if what they looked at is what is there.
+///
+/// # Errors
+/// `change.not_open`; `change.regenerated` if it had to be made anew and differs from what was looked at; what the forge
+/// demands.
+pub async fn merge(service: &Service, id: &ChangeId, head: Option<CommitId>) -> Result<Change, Problems> {
+    let store_problem = |error: crate::store::Error| Problems::from(error.problem());
+    let change = service.store.change(id).await.map_err(store_problem)?;
+    let change = change.ok_or_else(|| Problem::new("change.not_found", "there is no such change"))?;
+    let (ChangeState::Proposed, Some(number)) = (change.state, number(&change)) else {
+        let detail = format!("the change is {} and has no open merge request", change.state);
+        return Err(Problem::new("change.not_open", detail).into());
+    };
+    let fleet = service.fleet(&change.fleet)?;
+    let known = change.commit_sha.as_deref().and_then(|commit| commit.parse().ok());
+    let Some(head) = head.or(known) else {
+        return Err(Problem::new("change.incomplete", "the change has no commit yet").into());
+    };
+    match fleet.forge.merge(number, head).await {
+        Ok(_) => {}
+        Err(forge::Error::Conflict) if known == Some(head) => {
+            let made = make(service, fleet, &change).await?;
+            let made = made
+                .ok_or_else(|| Problem::new("change.unchanged", "the fleet says by now what this change asks for"))?;
+            let mut tx = service.store.begin().await.map_err(store_problem)?;
+            tx.update_change(&change.id, change.version, &made.update(&change)).await.map_err(store_problem)?;
+            tx.commit().await.map_err(store_problem)?;
+            if made.digest() != change.digest {
+                let detail = "the fleet has moved on, and the change was rendered anew: look at it again";
+                return Err(Problem::new("change.regenerated", detail).into());
+            }
+            fleet.forge.merge(number, made.commit).await.map_err(Problem::from)?;
+        }
+        Err(error) => return Err(Problem::from(error).into()),
+    }
+    let mut tx = service.store.begin().await.map_err(store_problem)?;
+    tx.enqueue(&job_about(kinds::FOLLOW, &change).priority(20)).await.map_err(store_problem)?;
+    tx.commit().await.map_err(store_problem)?;
+    let now = service.store.change(id).await.map_err(store_problem)?;
+    Ok(now.unwrap_or(change))
+}

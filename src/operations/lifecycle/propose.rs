@@ -1,0 +1,113 @@
+//! The first step: from an accepted wish to an open merge request.
+
+use super::make::{Made, intent_of, make};
+use super::service::{ServedFleet, Service, job_about};
+use super::{Failure, Next, as_json, close, follow, kinds};
+use crate::domain::{ChangeId, ChangeState, Intent, Problem};
+use crate::forge::MergeRequestState;
+use crate::git::BranchName;
+use crate::operations::change::branch_prefix;
+use crate::operations::reached;
+use crate::store::{Change, ChangeFilter, ChangeUpdate, Fence, Limit, Paging};
+
+/// Makes an accepted change and opens its merge request.
+///
+/// # Errors
+/// [`Failure`]; what cannot be made is no failure of the job but the end of the change.
+pub async fn propose(service: &Service, fence: &Fence, id: &ChangeId) -> Result<Next, Failure> {
+    let Some(change) = service.store.change(id).await? else { return Ok(Next::Done) };
+    if change.state != ChangeState::Accepted {
+        return Ok(Next::Done);
+    }
+    let fleet = service.fleet(&change.fleet)?;
+    let intent = intent_of(&change)?;
+    let rivals = rivals(service, &change, &intent).await?;
+    if let Some(newer) = rivals.iter().find(|rival| (rival.created_at, &rival.id) > (change.created_at, &change.id)) {
+        let reason = format!("change {} asks for something newer of the same kind", newer.id);
+        return close::end(service, fence, &change, &reason).await;
+    }
+    // An earlier run may have come as far as a merge that it could not write down any more.
+    if let Some(merged) = merged_before(fleet, &change).await? {
+        return follow::merged(service, fence, &change, &merged).await;
+    }
+    match make(service, fleet, &change).await {
+        Ok(Some(made)) => {
+            for rival in &rivals {
+                close::replace(service, fleet, rival, &change).await?;
+            }
+            written(service, fence, &change, &made).await
+        }
+        Ok(None) => unchanged(service, fence, &change).await,
+        Err(Failure::Problem { problem, is_temporary: false }) => failed(service, fence, &change, &problem).await,
+        Err(failure) => Err(failure),
+    }
+}
+
+async fn written(service: &Service, fence: &Fence, change: &Change, made: &Made) -> Result<Next, Failure> {
+    let update = ChangeUpdate { state: Some(ChangeState::Proposed), ..made.update(change) };
+    let mut tx = service.store.fenced(fence).await?;
+    tx.update_change(&change.id, change.version, &update).await?;
+    for (environment, image) in &made.images {
+        tx.put_deployment(&super::index::deployment(change, environment, image.as_ref())).await?;
+    }
+    tx.enqueue(&job_about(kinds::FOLLOW, change)).await?;
+    tx.complete(fence).await?;
+    tx.commit().await?;
+    reached("record");
+    Ok(Next::Ended)
+}
+
+async fn unchanged(service: &Service, fence: &Fence, change: &Change) -> Result<Next, Failure> {
+    let mut tx = service.store.fenced(fence).await?;
+    let update = ChangeUpdate { state: Some(ChangeState::Unchanged), ..ChangeUpdate::default() };
+    tx.update_change(&change.id, change.version, &update).await?;
+    tx.complete(fence).await?;
+    tx.commit().await?;
+    Ok(Next::Ended)
+}
+
+/// Ends a change that cannot be made, where its asker sees why.
+pub(super) async fn failed(
+    service: &Service,
+    fence: &Fence,
+    change: &Change,
+    problem: &Problem,
+) -> Result<Next, Failure> {
+    let mut tx = service.store.fenced(fence).await?;
+    let update = ChangeUpdate {
+        state: Some(ChangeState::Failed),
+        problem: Some(Some(as_json(problem))),
+        ..ChangeUpdate::default()
+    };
+    tx.update_change(&change.id, change.version, &update).await?;
+    tx.complete(fence).await?;
+    tx.commit().await?;
+    Ok(Next::Ended)
+}
+
+/// The open changes of the same app, environment and kind: of those there is one merge request at most.
+async fn rivals(service: &Service, change: &Change, intent: &Intent) -> Result<Vec<Change>, Failure> {
+    let prefix = branch_prefix(intent);
+    let filter = ChangeFilter {
+        fleet: Some(change.fleet.clone()),
+        app: Some(change.app.clone()),
+        states: vec![ChangeState::Accepted, ChangeState::Proposed],
+        action: Some(change.action.clone()),
+        ..ChangeFilter::default()
+    };
+    let paging = Paging { limit: Limit::new(Limit::MAX), after: None };
+    let open = service.store.changes(&filter, &paging).await?;
+    let is_rival = |other: &Change| {
+        other.id != change.id && other.intent.as_ref().is_some_and(|other| branch_prefix(other) == prefix)
+    };
+    Ok(open.items.into_iter().filter(is_rival).collect())
+}
+
+/// The merge request of this very change, if it is merged.
+async fn merged_before(fleet: &ServedFleet, change: &Change) -> Result<Option<crate::forge::MergeRequest>, Failure> {
+    let Some(Ok(source)) = change.branch.as_deref().map(str::parse::<BranchName>) else { return Ok(None) };
+    let target = fleet.forge.default_branch().await?;
+    let latest = fleet.forge.find_latest(&source, &target).await?;
+    let marker = format!("<!-- wooo change {} -->", change.id);
+    Ok(latest.filter(|found| found.state == MergeRequestState::Merged && found.body.contains(&marker)))
+}

@@ -1,0 +1,278 @@
+//! A pass over a whole fleet that takes no input: the index follows the repository, open changes follow their merge
+//! requests, merged ones are observed, and what runs is compared with what should. With every event lost, this alone
+//! comes to the same end.
+
+use std::time::Duration;
+
+use super::index::{self, IndexedApp};
+use super::observe::{as_seen, look};
+use super::service::{Service, job_about};
+use super::{Failure, Next, kinds};
+use crate::domain::{AppName, ChangeState, FleetSettings, Problem, Problems};
+use crate::git::CommitId;
+use crate::operations::batch::Unit;
+use crate::operations::fleet::Fleet;
+use crate::operations::place::Place;
+use crate::operations::{audit, git_problems};
+use crate::store::{
+    AppFilter, AppId, Change, ChangeFilter, Fence, FleetName, FleetRecord, Limit, NewJob, Paging, Store,
+};
+
+/// How long jobs that ended are kept.
+const KEEP_JOBS: Duration = Duration::from_secs(7 * 24 * 3600);
+/// How often what is kept for a while only is forgotten.
+const PRUNE_EVERY: Duration = Duration::from_secs(3600);
+
+/// The job that refreshes a fleet.
+pub(super) fn job(fleet: &FleetName) -> NewJob {
+    let key = format!("{} {fleet}", kinds::REFRESH);
+    NewJob::new(kinds::REFRESH, fleet.as_str()).dedup(key.clone()).serial(key).attempts(1_000_000)
+}
+
+fn prune_job() -> NewJob {
+    NewJob::new(kinds::PRUNE, "all").dedup(kinds::PRUNE).serial(kinds::PRUNE).attempts(1_000_000)
+}
+
+/// Queues the periodic work, unless it is queued: called when a service starts.
+///
+/// # Errors
+/// [`Failure`].
+pub async fn start(service: &Service) -> Result<(), Failure> {
+    let mut tx = service.store.begin().await?;
+    for fleet in service.fleets.keys() {
+        tx.enqueue(&job(fleet)).await?;
+    }
+    tx.enqueue(&prune_job()).await?;
+    tx.commit().await?;
+    Ok(())
+}
+
+/// Forgets what is kept for a while only.
+///
+/// # Errors
+/// [`Failure`].
+pub async fn prune(service: &Service, fence: &Fence) -> Result<Next, Failure> {
+    service.store.prune_jobs(KEEP_JOBS).await?;
+    again(&service.store, fence, &prune_job(), PRUNE_EVERY).await
+}
+
+/// Ends a periodic job and queues the next one, in one step. One that was queued meanwhile is that next one.
+async fn again(store: &Store, fence: &Fence, job: &NewJob, after: Duration) -> Result<Next, Failure> {
+    let mut tx = store.fenced(fence).await?;
+    let at = tx.now().await? + after;
+    tx.complete(fence).await?;
+    tx.enqueue(&job.clone().at(at)).await?;
+    tx.commit().await?;
+    Ok(Next::Ended)
+}
+
+/// Brings a fleet's index up to date.
+///
+/// # Errors
+/// [`Failure`].
+pub async fn refresh(service: &Service, fence: &Fence, name: &FleetName) -> Result<Next, Failure> {
+    let Ok(fleet) = service.fleet(name) else {
+        tracing::info!(fleet = %name, "this service no longer has the fleet");
+        return Ok(Next::Done);
+    };
+    let known = service.store.fleets().await?.into_iter().find(|record| record.name == *name);
+    let Some(tip) = known.and_then(|record| record.tip).and_then(|tip| tip.parse::<CommitId>().ok()) else {
+        index::rebuild(service, name).await?;
+        return again(&service.store, fence, &job(name), Duration::ZERO).await;
+    };
+    let now = service.now().await?;
+    let own = name.clone();
+    let news = fleet.with_place(move |place| news(place, &own, tip, now)).await?;
+    let settings = match news {
+        News::Rewritten => {
+            tracing::error!(fleet = %name, "the synced branch was rewritten: the index is built anew");
+            index::rebuild(service, name).await?;
+            return again(&service.store, fence, &job(name), Duration::ZERO).await;
+        }
+        News::None { settings } => settings,
+        News::Some(news) => write(service, fence, name, *news).await?,
+    };
+    keep_going(service, fence, name).await?;
+    see(service, fence, name, &settings).await?;
+    again(&service.store, fence, &job(name), service.timing.refresh).await
+}
+
+/// What came to the synced branch since it was indexed.
+enum News {
+    None {
+        settings: Box<FleetSettings>,
+    },
+    Some(Box<Fresh>),
+    /// What was indexed is not part of it any more.
+    Rewritten,
+}
+
+struct Fresh {
+    settings: Box<FleetSettings>,
+    tip: CommitId,
+    branch: String,
+    apps: Vec<IndexedApp>,
+    gone: Vec<AppName>,
+    changes: Vec<index::ReadChange>,
+    acts: Vec<audit::Act>,
+}
+
+fn news(place: &Place, name: &FleetName, known: CommitId, now: jiff::Timestamp) -> Result<News, Problems> {
+    let tip = place.tip()?;
+    let tree = place.repository.tree(tip).map_err(git_problems)?;
+    let fleet = Fleet::open(&tree)?;
+    if tip == known {
+        return Ok(News::None { settings: Box::new(fleet.settings) });
+    }
+    if !place.repository.is_ancestor(known, tip).unwrap_or(false) {
+        return Ok(News::Rewritten);
+    }
+    let before = place.repository.tree(known).map_err(git_problems)?;
+    let changed = place.repository.changes(Some(before.id()), tree.id()).map_err(git_problems)?;
+    // With other settings every app may belong to another tenant.
+    let all = changed.iter().any(|file| file.path == crate::operations::fleet::SETTINGS_FILE);
+    let names: std::collections::BTreeSet<AppName> = if all {
+        fleet.apps_and_strays()?.0.into_iter().collect()
+    } else {
+        changed.iter().filter_map(|file| app_of(&file.path)).collect()
+    };
+    let (mut apps, mut gone) = (Vec::new(), Vec::new());
+    for app in names {
+        match IndexedApp::read(name, &fleet, &app, now) {
+            Ok(Some(found)) => apps.push(found),
+            Ok(None) => gone.push(app),
+            Err(problems) => tracing::warn!(%problems, %app, "not indexed"),
+        }
+    }
+    let changes = index::changes(place, name, Some(known))?;
+    let acts = audit::since(place, known)?;
+    let branch = place.base.to_string();
+    Ok(News::Some(Box::new(Fresh { settings: Box::new(fleet.settings), tip, branch, apps, gone, changes, acts })))
+}
+
+/// The app that a file of a fleet is about.
+fn app_of(path: &str) -> Option<AppName> {
+    let mut parts = path.split('/');
+    match parts.next()? {
+        "apps" => parts.next()?.parse().ok(),
+        "rendered" => parts.nth(1)?.parse().ok(),
+        _ => None,
+    }
+}
+
+async fn write(service: &Service, fence: &Fence, name: &FleetName, news: Fresh) -> Result<Box<FleetSettings>, Failure> {
+    let record = service.store.fleets().await?.into_iter().find(|record| record.name == *name);
+    let url = record.map(|record| record.url).unwrap_or_default();
+    let mut tx = service.store.fenced(fence).await?;
+    tx.replace_tenants(name, &index::tenants(&news.settings)).await?;
+    for app in &news.apps {
+        app.write(&mut tx).await?;
+    }
+    for app in &news.gone {
+        tx.delete_app(&AppId::of(name, app)).await?;
+    }
+    for read in &news.changes {
+        // What this service made is known, in more detail than Git tells.
+        if tx.change(&read.change.id).await?.is_none() {
+            index::write_change(&mut tx, read).await?;
+        }
+    }
+    //AUDIT6
+    let indexed_at = Some(tx.now().await?);
+    let tip = Some(news.tip.to_string());
+    tx.put_fleet(&FleetRecord { name: name.clone(), url, branch: news.branch, tip, indexed_at }).await?;
+    tx.commit().await?;
+    Ok(news.settings)
+}
+
+/// Queues the next step of every change that is not done, unless it is queued.
+async fn keep_going(service: &Service, fence: &Fence, name: &FleetName) -> Result<(), Failure> {
+    let filter = ChangeFilter {
+        fleet: Some(name.clone()),
+        states: vec![ChangeState::Accepted, ChangeState::Proposed, ChangeState::Merged],
+        ..ChangeFilter::default()
+    };
+    let mut paging = Paging { limit: Limit::new(Limit::MAX), after: None };
+    loop {
+        let page = service.store.changes(&filter, &paging).await?;
+        let mut tx = service.store.fenced(fence).await?;
+        for change in &page.items {
+            if let Some(kind) = next_step(change) {
+                tx.enqueue(&job_about(kind, change).priority(0)).await?;
+            }
+        }
+        tx.commit().await?;
+        match page.next {
+            Some(next) => paging.after = Some(next),
+            None => return Ok(()),
+        }
+    }
+}
+
+fn next_step(change: &Change) -> Option<&'static str> {
+    match change.state {
+        ChangeState::Accepted => Some(kinds::PROPOSE),
+        ChangeState::Proposed => Some(kinds::FOLLOW),
+        ChangeState::Merged => Some(kinds::OBSERVE),
+        _ => None,
+    }
+}
+
+/// Writes down how every app is, as its cluster says.
+async fn see(service: &Service, fence: &Fence, name: &FleetName, settings: &FleetSettings) -> Result<(), Failure> {
+    let filter = AppFilter { fleet: Some(name.clone()), ..AppFilter::default() };
+    let mut paging = Paging { limit: Limit::new(Limit::MAX), after: None };
+    loop {
+        let page = service.store.apps(&filter, &paging).await?;
+        let ids: Vec<AppId> = page.items.iter().map(|app| app.id.clone()).collect();
+        let mut seen = Vec::new();
+        for placement in service.store.placements_of(&ids).await? {
+            let Some(app) = page.items.iter().find(|app| app.id == placement.app_id) else { continue };
+            let unit = Unit { app: app.name.clone(), environment: placement.environment.clone() };
+            if let Some(fresh) = fresh(service, settings, &unit, &placement)? {
+                seen.push((placement.app_id.clone(), placement.environment.clone(), fresh));
+            }
+        }
+        if !seen.is_empty() {
+            let mut tx = service.store.fenced(fence).await?;
+            for (app, environment, fresh) in &seen {
+                tx.put_seen(app, environment, fresh).await?;
+            }
+            tx.commit().await?;
+        }
+        match page.next {
+            Some(next) => paging.after = Some(next),
+            None => return Ok(()),
+        }
+    }
+}
+
+/// What is new about an app in an environment, if anything is.
+fn fresh(
+    service: &Service,
+    settings: &FleetSettings,
+    unit: &Unit,
+    known: &crate::store::Placement,
+) -> Result<Option<crate::store::Seen>, Problem> {
+    let Some(report) = look(service, settings, unit).ok().and_then(|sight| sight.report) else {
+        let is_told = known.seen.health.as_deref() == Some("unknown");
+        let unknown = crate::store::Seen { health: Some("unknown".to_owned()), ..known.seen.clone() };
+        return Ok((!is_told && known.seen.health.is_some()).then_some(unknown));
+    };
+    let applied = report
+        .controller
+        .as_ref()
+        .and_then(|controller| controller.applied_revision.as_deref())
+        .and_then(crate::cluster::report::commit_of)
+        .and_then(|commit| commit.parse().ok());
+    let mut seen = as_seen(&report, applied);
+    let drift = crate::cluster::drift::drift(&report, &[]);
+    seen.drift = (!drift.is_empty()).then(|| serde_json::to_value(drift).unwrap_or_default());
+    let same = |one: &crate::store::Seen, two: &crate::store::Seen| {
+        let key = |seen: &crate::store::Seen| {
+            (seen.health.clone(), seen.sync_state.clone(), seen.applied_revision.clone(), seen.drift.clone())
+        };
+        key(one) == key(two)
+    };
+    Ok((!same(&seen, &known.seen)).then_some(seen))
+}

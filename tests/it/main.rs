@@ -10,6 +10,7 @@ mod operations;
 mod overlay;
 mod postgres;
 mod render;
+mod sandbox;
 mod secrets;
 mod store;
 mod tidy;

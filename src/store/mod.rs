@@ -15,6 +15,7 @@ mod fleets;
 mod ids;
 mod jobs;
 mod leases;
+mod login_attempts;
 mod migrate;
 mod page;
 mod placements;

@@ -18,3 +18,4 @@ mod secrets;
 mod store;
 mod tidy;
 mod watching;
+mod web;

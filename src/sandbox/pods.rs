@@ -200,7 +200,9 @@ impl Run {
             (Step::Ready, Behaviour::Healthy | Behaviour::Errors5xx | Behaviour::Slow | Behaviour::Missing) => {
                 self.due = None
             }
-            _ => self.due = Some(now),
+            _ => {
+                self.due = Some(now);
+            }
         }
     }
 

@@ -26,6 +26,7 @@ mod incidents;
 mod index;
 mod jobs;
 mod leases;
+mod login_attempts;
 mod login_failures;
 mod memberships;
 mod metrics_cache;

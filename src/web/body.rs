@@ -256,8 +256,8 @@ mod tests {
         let deep = format!("{}1{}", "[".repeat(10_000), "]".repeat(10_000));
         for (text, place) in [
             ("{\"replicas\": NaN}", "1:14"),
-            ("{\"replicas\": 1,\n \"replicas\": 2}", "2:12"),
-            ("{\"replicas\": 1, \"x\": {\"a\": 1, \"a\": 2}}", "1:35"),
+            ("{\"replicas\": 1,\n \"replicas\": 2}", "2:11"),
+            ("{\"replicas\": 1, \"x\": {\"a\": 1, \"a\": 2}}", "1:33"),
             ("{\"replicas\": 1} x", "1:17"),
             ("", "1:0"),
             (deep.as_str(), "1:128"),

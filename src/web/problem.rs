@@ -13,9 +13,12 @@ use axum::http::{HeaderName, HeaderValue, Method, StatusCode, Uri, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
+use utoipa::openapi::schema::{ArrayBuilder, ObjectBuilder, Type};
+use utoipa::openapi::{RefOr, Schema};
 
 use super::status;
 use crate::domain::{Location, Problem, Problems};
+use crate::store;
 
 /// The media type of a problem document.
 const MEDIA_TYPE: &str = "application/problem+json";
@@ -74,6 +77,13 @@ impl From<Problems> for Answer {
     }
 }
 
+impl From<store::Error> for Answer {
+    fn from(error: store::Error) -> Self {
+        let answer = Self::from(error.problem());
+        if error.is_temporary() { answer.retry_after(Duration::from_secs(5)) } else { answer }
+    }
+}
+
 /// One problem as it stands in the document.
 #[derive(Clone, Debug, Serialize)]
 struct Entry {
@@ -116,6 +126,34 @@ struct Document {
     problems: Vec<Entry>,
     #[serde(skip_serializing_if = "Option::is_none")]
     trace_id: Option<String>,
+}
+
+/// The schema of a problem document, for the description of the API.
+#[must_use]
+pub fn schema() -> RefOr<Schema> {
+    let text = |name: &str, description: &str| {
+        (name.to_owned(), ObjectBuilder::new().schema_type(Type::String).description(Some(description)).build())
+    };
+    let texts = [
+        text("type", "A URI that names the kind of problem"),
+        text("title", "What the status means"),
+        text("code", "A stable, dotted name for programs"),
+        text("detail", "What is wrong, in one sentence"),
+        text("field", "The field that it is about"),
+        text("hint", "What to do next"),
+        text("trace_id", "Under which the service's log says more"),
+    ];
+    let mut object = ObjectBuilder::new().schema_type(Type::Object);
+    for (name, schema) in texts {
+        object = object.property(name, schema);
+    }
+    let status = ObjectBuilder::new().schema_type(Type::Integer).build();
+    let hints = ArrayBuilder::new().items(ObjectBuilder::new().schema_type(Type::String)).build();
+    let place = ObjectBuilder::new().schema_type(Type::Object).description(Some("Where in a text it is")).build();
+    let problems = ArrayBuilder::new().items(ObjectBuilder::new().schema_type(Type::Object)).build();
+    let object = object.property("status", status).property("hints", hints).property("location", place);
+    let object = object.property("problems", problems);
+    ["type", "title", "status", "code", "detail"].iter().fold(object, |object, name| object.required(*name)).into()
 }
 
 impl IntoResponse for Answer {

@@ -3,9 +3,12 @@
 #![expect(clippy::expect_used, reason = "a test fails by panicking, in its helpers too")]
 
 mod cli;
+mod cluster;
 mod detect;
 mod docs;
+mod forge;
 mod git;
+mod metrics;
 mod operations;
 mod overlay;
 mod postgres;
@@ -15,3 +18,4 @@ mod secrets;
 mod store;
 mod tidy;
 mod watching;
+mod web;

@@ -264,8 +264,8 @@ impl ForgeLogin {
         let code = callback.code.as_ref().ok_or(AuthError::Flow)?;
         let answer = self.exchange(provider, code.0.expose_secret(), begun.verifier).await?;
         let identity = match &provider.issuer {
-            Some(issuer) => provider.from_id_token(issuer, &answer, &begun.nonce).await?,
-            None => provider.from_api(&self.http, &answer).await?,
+            Some(issuer) => provider.read_id_token(issuer, &answer, &begun.nonce).await?,
+            None => provider.ask_api(&self.http, &answer).await?,
         };
         Ok((identity, begun.next))
     }
@@ -341,7 +341,7 @@ impl Provider {
     }
 
     /// Asks the forge whose token it is.
-    async fn from_api(&self, http: &Outbound, answer: &TokenAnswer) -> Result<ForgeIdentity, AuthError> {
+    async fn ask_api(&self, http: &Outbound, answer: &TokenAnswer) -> Result<ForgeIdentity, AuthError> {
         let path = match self.settings.kind {
             ProviderKind::Github if self.base.host_str() == Some("github.com") => {
                 "https://api.github.com/user".to_owned()
@@ -361,7 +361,7 @@ impl Provider {
         Ok(self.identity(person.id.to_string(), &username, person.name.or(person.full_name)))
     }
 
-    async fn from_id_token(
+    async fn read_id_token(
         &self,
         issuer: &Issuer,
         answer: &TokenAnswer,

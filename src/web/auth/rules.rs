@@ -13,13 +13,15 @@ use axum::response::{IntoResponse as _, Response};
 use axum::routing::MethodRouter;
 use serde::Serialize;
 use utoipa::openapi::path::{Operation, PathItem};
+use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::openapi::{ContentBuilder, OpenApi, Ref, RefOr, ResponseBuilder, SecurityRequirement};
 use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouter};
 
+use super::cookie::{Cookie, CookiePolicy};
 use super::principal::{Principal, Resource, Scope, Visible, Who};
 use super::{AuthError, csrf};
 use crate::domain::{Problem, Role};
-use crate::web::problem::{Answer, internal};
+use crate::web::problem::{self, Answer, internal};
 
 /// Who may use a route.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
@@ -109,10 +111,17 @@ impl<S: Clone + Send + Sync + 'static> Routes<S> {
         &self.table
     }
 
-    /// The router, its description, and the table.
-    #[must_use]
+    /// The router, its description, and the table. The description explains the problem document and how to sign in.
     pub fn split(self) -> (Router<S>, OpenApi, Vec<RouteRule>) {
-        let (router, openapi) = self.router.split_for_parts();
+        let (router, mut openapi) = self.router.split_for_parts();
+        let components = openapi.components.get_or_insert_default();
+        components.schemas.insert(PROBLEM_SCHEMA.to_owned(), problem::schema());
+        components.add_security_scheme(
+            SECURITY_SCHEMES[0],
+            SecurityScheme::Http(HttpBuilder::new().scheme(HttpAuthScheme::Bearer).build()),
+        );
+        let cookie = ApiKeyValue::new(CookiePolicy::new(true).name(Cookie::Session));
+        components.add_security_scheme(SECURITY_SCHEMES[1], SecurityScheme::ApiKey(ApiKey::Cookie(cookie)));
         (router, openapi, self.table)
     }
 }
@@ -131,6 +140,8 @@ fn operations(item: &mut PathItem) -> Vec<(Method, &mut Operation)> {
     slots.into_iter().filter_map(|(method, slot)| Some((method, slot.as_mut()?))).collect()
 }
 
+/// The name of the schema of a problem document.
+const PROBLEM_SCHEMA: &str = "ProblemDocument";
 /// The names under which the description of the API explains how to show who one is.
 pub const SECURITY_SCHEMES: [&str; 2] = ["bearer", "session"];
 
@@ -146,7 +157,7 @@ fn document(operation: &mut Operation, rule: Rule) {
     }
     for (status, meaning) in answers {
         if !operation.responses.responses.contains_key(status) {
-            let schema = RefOr::Ref(Ref::from_schema_name("ProblemDocument"));
+            let schema = RefOr::Ref(Ref::from_schema_name(PROBLEM_SCHEMA));
             let content = ContentBuilder::new().schema(Some(schema)).build();
             let response = ResponseBuilder::new().description(meaning).content("application/problem+json", content);
             operation.responses.responses.insert(status.to_owned(), RefOr::T(response.build()));
@@ -430,5 +441,9 @@ mod tests {
         for status in ["200", "401", "403", "429", "500"] {
             assert!(operation["responses"][status].is_object(), "{status}: {operation}");
         }
+        let components = &text["components"];
+        assert_eq!(components["securitySchemes"]["session"]["name"], "__Host-wooo");
+        assert_eq!(components["securitySchemes"]["bearer"]["scheme"], "bearer");
+        assert!(components["schemas"]["ProblemDocument"]["properties"]["code"].is_object(), "{components}");
     }
 }

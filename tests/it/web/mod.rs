@@ -1,0 +1,7 @@
+//! The HTTP service: sign-in and keyless CI against an issuer and a forge that are served here.
+
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a helper that fails is a test that fails")]
+
+mod issuer;
+mod pipelines;
+mod sign_in;

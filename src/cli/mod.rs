@@ -6,6 +6,7 @@
 mod args;
 mod output;
 mod progress;
+mod service;
 mod verbs;
 
 use std::process::ExitCode;

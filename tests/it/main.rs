@@ -11,6 +11,7 @@ mod operations;
 mod overlay;
 mod postgres;
 mod render;
+mod sandbox;
 mod secrets;
 mod store;
 mod tidy;

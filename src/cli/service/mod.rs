@@ -1,0 +1,9 @@
+//! The service put together: settings into a database, forges, clusters, workers and a web server.
+//!
+//! Owns the settings and the order in which parts start and stop. What the parts do is theirs.
+
+mod assemble;
+mod settings;
+
+pub(super) use assemble::{Assembled, assemble};
+pub(super) use settings::ServiceSettings;

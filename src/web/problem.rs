@@ -18,6 +18,7 @@ use utoipa::openapi::{RefOr, Schema};
 
 use super::status;
 use crate::domain::{Location, Problem, Problems};
+use crate::store;
 
 /// The media type of a problem document.
 const MEDIA_TYPE: &str = "application/problem+json";
@@ -73,6 +74,13 @@ impl From<Problem> for Answer {
 impl From<Problems> for Answer {
     fn from(problems: Problems) -> Self {
         Self { problems, retry_after: None }
+    }
+}
+
+impl From<store::Error> for Answer {
+    fn from(error: store::Error) -> Self {
+        let answer = Self::from(error.problem());
+        if error.is_temporary() { answer.retry_after(Duration::from_secs(5)) } else { answer }
     }
 }
 

@@ -5,7 +5,7 @@
 use jiff::Timestamp;
 
 use super::statement::{Argument, Row, Statement, arg, word};
-use super::{AppId, Cursor, Error, FleetName, Page, Paging, Scope, Store, Tx};
+use super::{AppId, Cursor, Error, FleetName, Page, Paging, Scope, Store, Tx, UserId};
 use crate::domain::app_spec::SourceType;
 use crate::domain::{AppName, EnvironmentName, Framework, HostName, PlanName, TenantName};
 
@@ -35,7 +35,7 @@ pub struct AppRecord {
     /// How it is, in one word: `initializing` until something is known of it.
     pub status: String,
     /// The person that it belongs to.
-    pub owner_id: Option<String>,
+    pub owner_id: Option<UserId>,
     /// The tenant that it belongs to.
     pub tenant: Option<TenantName>,
     /// Counts its writes.
@@ -118,7 +118,7 @@ impl AppRecord {
             source_type: row.word_or_null("source_type")?,
             source_url: row.get("source_url")?,
             status: row.get("status")?,
-            owner_id: row.get("owner_id")?,
+            owner_id: row.parse_or_null("owner_id")?,
             tenant: row.parse_or_null("tenant")?,
             version: row.get("version")?,
             created_at: row.time("created_at")?,
@@ -139,7 +139,7 @@ impl AppRecord {
             ("source_type", arg(self.source_type.as_ref().map(word).transpose()?)),
             ("source_url", arg(self.source_url.as_deref())),
             ("status", arg(&self.status)),
-            ("owner_id", arg(self.owner_id.as_deref())),
+            ("owner_id", arg(self.owner_id.as_ref())),
             ("tenant", arg(self.tenant.as_ref())),
             ("version", arg(self.version)),
             ("created_at", arg(self.created_at)),
@@ -250,7 +250,7 @@ impl Tx {
     /// Writes down an app as the fleet has it. Of one that is known, its age, status and owner stay.
     ///
     /// # Errors
-    /// Those of a write.
+    /// [`Error::Conflict`] if another app has the same identity, which ten digits do not rule out.
     pub async fn put_app(&mut self, app: &AppRecord) -> Result<(), Error> {
         let replaced = [
             "display_name",
@@ -264,8 +264,12 @@ impl Tx {
             "updated_at",
         ];
         let statement = Statement::insert("apps", app.fields()?).or_replace("id", &replaced);
-        statement.sql(", version = apps.version + 1").run(self.on()).await?;
-        Ok(())
+        let statement = statement
+            .sql(", version = apps.version + 1 WHERE apps.fleet = excluded.fleet AND apps.name = excluded.name");
+        match statement.run(self.on()).await? {
+            0 => Err(Error::Conflict { constraint: "the id of an app".to_owned() }),
+            _ => Ok(()),
+        }
     }
 
     /// Writes down how an app is.
@@ -283,7 +287,7 @@ impl Tx {
     ///
     /// # Errors
     /// [`Error::NotFound`].
-    pub async fn set_app_owner(&mut self, id: &AppId, owner: Option<&str>) -> Result<(), Error> {
+    pub async fn set_app_owner(&mut self, id: &AppId, owner: Option<&UserId>) -> Result<(), Error> {
         let statement = Statement::update("apps", vec![("owner_id", arg(owner))])
             .sql(", version = version + 1, updated_at = {now} WHERE id = ")
             .arg(id);

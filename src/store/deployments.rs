@@ -3,8 +3,8 @@
 use jiff::Timestamp;
 use serde_json::Value;
 
-use super::statement::{Row, Statement, arg, json_or_null};
-use super::{AppId, Cursor, Error, Page, Paging, Store, Tx};
+use super::statement::{Argument, IntoArgument, Row, Statement, arg, arguments, json_or_null};
+use super::{AppId, Cursor, Error, Page, Paging, Scope, Store, Tx};
 use crate::domain::{ChangeId, EnvironmentName, Outcome};
 
 /// How far a deployment has come.
@@ -23,15 +23,7 @@ pub enum DeploymentStatus {
     RolledBack,
 }
 
-impl super::statement::IntoArgument for DeploymentStatus {
-    fn into_argument(self) -> super::statement::Argument {
-        arg(self.to_string())
-    }
-
-    fn null() -> super::statement::Argument {
-        arg(None::<&str>)
-    }
-}
+arguments! { Text: DeploymentStatus => |status| status.to_string() }
 
 /// A change in one environment.
 #[derive(Clone, Debug, PartialEq)]
@@ -65,8 +57,10 @@ pub struct Deployment {
 /// Which deployments.
 #[derive(Clone, Debug, Default)]
 pub struct DeploymentFilter {
-    /// Of one of these apps; of any if it is `None`.
-    pub apps: Option<Vec<AppId>>,
+    /// Those that may be seen.
+    pub scope: Scope,
+    /// Of one app.
+    pub app: Option<AppId>,
     /// In one environment.
     pub environment: Option<EnvironmentName>,
     /// With this status.
@@ -117,13 +111,13 @@ impl Store {
     /// # Errors
     /// [`Error::Cursor`], and those of a read.
     pub async fn deployments(&self, filter: &DeploymentFilter, paging: &Paging) -> Result<Page<Deployment>, Error> {
-        let mut statement = Statement::new("SELECT ").sql(COLUMNS).sql(" FROM deployments WHERE TRUE");
-        match filter.apps.as_deref() {
-            None => {}
-            Some([]) => statement = statement.sql(" AND FALSE"),
-            Some(apps) => statement = statement.sql(" AND app_id IN ").list(apps),
-        }
-        statement = statement.and_equal("environment", filter.environment.as_ref()).and_equal("status", filter.status);
+        let statement = Statement::new("SELECT ").sql(COLUMNS).sql(" FROM deployments WHERE TRUE");
+        let statement = filter
+            .scope
+            .restrict_apps(statement)
+            .and_equal("app_id", filter.app.as_ref())
+            .and_equal("environment", filter.environment.as_ref())
+            .and_equal("status", filter.status);
         let rows = paging.newest_first(statement, "deployed_at", "id")?.all(self.read()).await?;
         paging.page(&rows, Deployment::read, |row| Cursor::new(row.deployed_at.as_millisecond(), row.id()))
     }

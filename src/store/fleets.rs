@@ -50,6 +50,14 @@ impl Scope {
         }
     }
 
+    /// Adds the condition on a column `app_id`.
+    pub(super) fn restrict_apps(&self, statement: Statement) -> Statement {
+        match self {
+            Self::All => statement,
+            Self::Tenants(_) => self.restrict(statement.sql(" AND app_id IN (SELECT id FROM apps WHERE TRUE")).sql(")"),
+        }
+    }
+
     /// Adds the condition on the columns `fleet` and `tenant`.
     pub(super) fn restrict(&self, statement: Statement) -> Statement {
         match self {

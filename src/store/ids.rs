@@ -95,6 +95,42 @@ random_id_type! {
     /// A job.
     JobId
 }
+random_id_type! {
+    /// A person, or a program that signs in like one.
+    UserId
+}
+random_id_type! {
+    /// A session of a person. It is in every token of that session and opens nothing by itself.
+    SessionId
+}
+random_id_type! {
+    /// An API token; not the token itself.
+    TokenId
+}
+random_id_type! {
+    /// A row of the audit trail.
+    AuditId
+}
+random_id_type! {
+    /// A delivery that came in.
+    DeliveryId
+}
+random_id_type! {
+    /// An alert.
+    AlertId
+}
+random_id_type! {
+    /// An incident.
+    IncidentId
+}
+random_id_type! {
+    /// A repair.
+    RepairId
+}
+random_id_type! {
+    /// A notification.
+    NotificationId
+}
 
 impl AppId {
     /// The identity of the app `name` of `fleet`.
@@ -117,7 +153,7 @@ mod tests {
     #[test]
     fn the_id_of_an_app_never_changes() {
         let id = |fleet: &str, name: &str| AppId::of(&fleet.parse().unwrap(), &name.parse().unwrap());
-        assert_eq!(id("main", "shop").as_str(), "app-");
+        assert_eq!(id("main", "shop").as_str(), "app-71c5f24b2d");
         assert_ne!(id("main", "shop"), id("other", "shop"));
         assert_ne!(id("ab", "c"), id("a", "bc"));
     }

@@ -125,7 +125,11 @@ impl Statement {
     }
 
     fn argument(mut self, value: Argument) -> Self {
-        self.arguments.push(value);
+        self.arguments.push(match value {
+            // PostgreSQL has no text with a NUL, and what comes from outside may have one.
+            Argument::Text(Some(text)) if text.contains('\0') => Argument::Text(Some(text.replace('\0', "\u{fffd}"))),
+            other => other,
+        });
         self.sql.push('$');
         self.sql.push_str(&self.arguments.len().to_string());
         self

@@ -18,7 +18,8 @@ on_both! {
     deployments_are_rows_of_changes,
 }
 
-fn change(app: &str, at: i64) -> Change {
+/// A change of an app, accepted so many milliseconds after a certain time.
+pub(super) fn change(app: &str, at: i64) -> Change {
     let intent = Intent {
         app: app.parse().unwrap(),
         environment: Some("staging".parse().unwrap()),
@@ -189,9 +190,10 @@ async fn deployments_are_rows_of_changes(db: Database) {
     let page = store.deployments(&DeploymentFilter::default(), &first).await.unwrap();
     assert_eq!(page.items, [production]);
     let second = Paging { after: page.next, ..first };
-    let filter = DeploymentFilter { apps: Some(vec![staging.app_id.clone()]), ..DeploymentFilter::default() };
+    let filter = DeploymentFilter { app: Some(staging.app_id.clone()), ..DeploymentFilter::default() };
     let page = store.deployments(&filter, &second).await.unwrap();
     assert_eq!((page.items, page.next), (vec![staging], None));
-    let none = DeploymentFilter { apps: Some(Vec::new()), ..DeploymentFilter::default() };
+    let key = TenantKey { fleet: change.fleet, tenant: "growth".parse().unwrap() };
+    let none = DeploymentFilter { scope: Scope::Tenants(vec![key]), ..DeploymentFilter::default() };
     assert!(store.deployments(&none, &Paging::default()).await.unwrap().items.is_empty());
 }

@@ -2,8 +2,10 @@
 
 mod apps;
 mod changes;
+mod events;
 mod jobs;
 mod opening;
+mod people;
 
 use wooo::store::{Error, Store};
 

@@ -2,14 +2,16 @@
 
 use std::time::{Duration, Instant};
 
-use wooo::store::{Error, NewJob, Options, Store};
+use wooo::store::{AppRecord, ChangeContent, Error, NewJob, Options, Paging, Store};
 
+use super::changes::change;
 use super::{Database, on_both};
 use crate::postgres::Postgres;
 
 on_both! {
     a_database_opens_again_and_keeps_what_it_has,
     a_later_schema_is_refused,
+    each_migration_keeps_what_is_there,
     the_store_has_a_clock,
     writers_wait_for_each_other,
 }
@@ -36,6 +38,42 @@ async fn a_later_schema_is_refused(db: Database) {
     run(&db.address, "UPDATE schema_versions SET digest = 'z' WHERE version = 1").await;
     let error = Store::open(&db.address).await.unwrap_err();
     assert!(matches!(error, Error::Schema { version: 1 }), "{error:?}");
+}
+
+async fn each_migration_keeps_what_is_there(db: Database) {
+    let old = Store::open_at(&db.address, 1).await.unwrap();
+    assert_eq!(old.schema_version().await.unwrap(), 1);
+    let change = change("shop", 1);
+    let at = change.created_at;
+    let app = AppRecord::new(change.fleet.clone(), change.app.clone(), "standard".parse().unwrap(), at);
+    let mut tx = old.begin().await.unwrap();
+    tx.put_app(&app).await.unwrap();
+    tx.insert_change(&change, &ChangeContent::default()).await.unwrap();
+    tx.enqueue(&NewJob::new("a", change.id.as_str()).dedup("k")).await.unwrap();
+    tx.commit().await.unwrap();
+    let running = old.claim("w", &["a"], Duration::from_secs(60)).await.unwrap().unwrap();
+    assert!(old.users(&Paging::default()).await.is_err(), "that table comes with the second");
+    old.close().await;
+    let new = db.open().await;
+    assert_eq!(new.schema_version().await.unwrap(), 2);
+    assert_eq!(new.app(&app.id).await.unwrap(), Some(app));
+    assert_eq!(new.change(&change.id).await.unwrap(), Some(change));
+    new.complete(&running.fence()).await.unwrap();
+    assert!(new.users(&Paging::default()).await.unwrap().items.is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn replicas_may_start_together() {
+    let db = Database::postgres();
+    let starts: Vec<_> = (0..4)
+        .map(|_| {
+            let address = db.address.clone();
+            tokio::spawn(async move { Store::open(&address).await })
+        })
+        .collect();
+    for start in starts {
+        assert_eq!(start.await.unwrap().unwrap().schema_version().await.unwrap(), 2);
+    }
 }
 
 /// A statement past the store.

@@ -226,7 +226,7 @@ pub async fn deployments(
     let app = reach::app(&state, &access, &id).await?;
     let paging = paging(query.limit, query.cursor.as_deref())?;
     let filter =
-        DeploymentFilter { apps: Some(vec![app.id]), environment: query.environment, ..DeploymentFilter::default() };
+        DeploymentFilter { app: Some(app.id), environment: query.environment, ..DeploymentFilter::default() };
     Ok(Json(Listing::of(state.store().deployments(&filter, &paging).await?, Into::into)))
 }
 
@@ -338,29 +338,11 @@ pub async fn all_deployments(
     let status = query.status.as_deref().map(str::parse::<DeploymentStatus>).transpose().map_err(|_| {
         crate::domain::Problem::new("query.invalid", "there is no such status of a deployment").field("status")
     })?;
-    let apps = match &query.app_id {
-        Some(id) => Some(vec![reach::app(&state, &access, id).await?.id]),
-        None => visible_apps(&state, &access).await?,
+    let app = match &query.app_id {
+        Some(id) => Some(reach::app(&state, &access, id).await?.id),
+        None => None,
     };
-    let filter = DeploymentFilter { apps, environment: query.environment, status };
+    let filter =
+        DeploymentFilter { scope: reach::scope(&state, &access), app, environment: query.environment, status };
     Ok(Json(Listing::of(state.store().deployments(&filter, &paging).await?, Into::into)))
-}
-
-/// The apps of the caller, or nothing if they see all.
-async fn visible_apps(state: &AppState, access: &Access) -> Result<Option<Vec<crate::store::AppId>>, Answer> {
-    let scope = reach::scope(state, access);
-    if scope == crate::store::Scope::All {
-        return Ok(None);
-    }
-    let filter = AppFilter { scope, ..AppFilter::default() };
-    let mut paging = Paging { limit: Limit::new(Limit::MAX), after: None };
-    let mut ids = Vec::new();
-    loop {
-        let page = state.store().apps(&filter, &paging).await?;
-        ids.extend(page.items.into_iter().map(|app| app.id));
-        match page.next {
-            Some(next) => paging.after = Some(next),
-            None => return Ok(Some(ids)),
-        }
-    }
 }

@@ -103,7 +103,7 @@ CREATE TABLE changes (
 );
 CREATE INDEX changes_by_time ON changes (created_at DESC, id DESC);
 CREATE INDEX changes_by_app ON changes (fleet, app, created_at DESC, id DESC);
-CREATE INDEX changes_open ON changes (state, created_at) WHERE state IN ('accepted', 'proposed', 'merged');
+CREATE INDEX changes_by_state ON changes (state, created_at DESC, id DESC);
 CREATE INDEX changes_by_branch ON changes (fleet, branch);
 CREATE INDEX changes_by_merge_request ON changes (fleet, merge_request);
 

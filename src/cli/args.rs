@@ -49,6 +49,12 @@ pub(super) enum Color {
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Verb {
+    /// Show the whole loop on embedded parts: onboard, merge request, merge, sync, healthy, a bad image, rollback
+    #[command(after_help = "Examples:\n  wooo demo\n  wooo demo --once")]
+    Demo(DemoArgs),
+    /// Run the service
+    #[command(after_help = "Examples:\n  wooo serve\n  wooo serve --config /etc/wooo/service.yaml --role worker")]
+    Serve(ServeArgs),
     /// Make a new fleet repository
     #[command(after_help = "Example:\n  wooo init fleet --url https://git.example.com/platform/fleet.git")]
     Init(InitArgs),
@@ -181,6 +187,23 @@ pub(super) struct AppArgs {
     pub(super) environment: EnvironmentName,
     #[command(flatten)]
     pub(super) change: ChangeArgs,
+}
+
+#[derive(Args, Debug)]
+pub(super) struct DemoArgs {
+    /// End after the last step, with exit code 0 only if every step was seen
+    #[arg(long)]
+    pub(super) once: bool,
+    /// Keep everything in this folder, instead of in a temporary one
+    #[arg(long, value_name = "DIR")]
+    pub(super) data: Option<PathBuf>,
+}
+
+#[derive(Args, Debug)]
+pub(super) struct ServeArgs {
+    /// The settings [default: embedded parts in one data folder]
+    #[arg(long, value_name = "FILE", env = "WOOO_CONFIG", hide_env_values = true)]
+    pub(super) config: Option<PathBuf>,
 }
 
 #[derive(Args, Debug)]

@@ -42,6 +42,8 @@ pub fn main() -> ExitCode {
 /// `Ok(false)` means that the verb did its work and the answer is no: drift was found, a check failed.
 fn run(verb: Verb, printer: &Printer) -> Result<bool, Problems> {
     match verb {
+        Verb::Demo(args) => verbs::demo::run(&args, printer),
+        Verb::Serve(args) => verbs::serve::run(&args, printer),
         Verb::Init(args) => verbs::init::run(args, printer),
         Verb::Detect(args) => verbs::detect::run(&args, printer),
         Verb::Render(args) => verbs::render::run(&args, printer),

@@ -254,3 +254,107 @@ impl Controller {
         self
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    const OLD: &str = "1111111111111111111111111111111111111111";
+    const NEW: &str = "2222222222222222222222222222222222222222";
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::constant(1_000, 0) + jiff::SignedDuration::from_secs(seconds)
+    }
+
+    fn application(status: Value) -> Controller {
+        let spec = json!({"syncPolicy": {"automated": {}}});
+        let wire: Application = serde_json::from_value(json!({"spec": spec, "status": status})).unwrap();
+        wire.keep(None, at(0))
+    }
+
+    fn kustomization(status: Value) -> Controller {
+        let wire: Kustomization = serde_json::from_value(json!({"spec": {}, "status": status})).unwrap();
+        wire.keep(None, at(0))
+    }
+
+    #[test]
+    fn argo_cd_applied_what_it_compares_equal_to_and_else_what_it_last_synced() {
+        let operation = |phase: &str, revision: &str| json!({"phase": phase, "syncResult": {"revision": revision}});
+        let cases = [
+            ("Synced", operation("Succeeded", OLD), Some(NEW)),
+            ("OutOfSync", operation("Succeeded", OLD), Some(OLD)),
+            ("OutOfSync", operation("Failed", NEW), Some(OLD)),
+            ("OutOfSync", operation("Running", NEW), Some(OLD)),
+            ("Unknown", json!({}), Some(OLD)),
+        ];
+        for (sync, operation, applied) in cases {
+            let found = application(json!({
+                "sync": {"status": sync, "revision": NEW}, "operationState": operation, "history": [{"revision": OLD}],
+            }));
+            assert_eq!(found.applied_revision.as_deref(), applied, "{sync} {operation}");
+        }
+        assert_eq!(application(json!({})).applied_revision, None);
+    }
+
+    #[test]
+    fn argo_cd_says_why_in_the_most_telling_place() {
+        let failed = json!({"phase": "Failed", "message": "one object is invalid"});
+        let condition = json!([{"type": "ComparisonError", "message": "the repository is not there"}]);
+        let resources = json!([{"kind": "Ingress", "name": "shop", "health": {"status": "Degraded"}}]);
+        let told = |status: Value| application(status).message;
+        assert_eq!(told(json!({"operationState": failed, "conditions": condition})), "one object is invalid");
+        assert_eq!(told(json!({"conditions": condition, "resources": resources})), "the repository is not there");
+        assert_eq!(told(json!({"resources": resources})), "Ingress shop is degraded");
+        assert_eq!(told(json!({"operationState": {"phase": "Succeeded", "message": "synced"}})), "");
+    }
+
+    #[test]
+    fn an_application_without_automation_is_suspended() {
+        let is_suspended = |spec: Value| {
+            let wire: Application = serde_json::from_value(json!({"spec": spec})).unwrap();
+            wire.keep(None, at(0)).is_suspended
+        };
+        assert!(!is_suspended(json!({"syncPolicy": {"automated": {"prune": true}}})));
+        assert!(is_suspended(json!({"syncPolicy": {"automated": {"enabled": false}}})));
+        assert!(is_suspended(json!({"syncPolicy": {"automated": null}})));
+        assert!(is_suspended(json!({})));
+    }
+
+    #[test]
+    fn flux_is_read_by_its_ready_condition() {
+        let ready = |status: &str, reason: &str| {
+            let condition = json!({"type": "Ready", "status": status, "reason": reason, "message": "words",
+                "lastTransitionTime": "1970-01-01T00:00:09Z"});
+            kustomization(json!({"conditions": [condition], "lastAppliedRevision": format!("main@sha1:{OLD}"),
+                "lastAttemptedRevision": format!("main@sha1:{NEW}")}))
+        };
+        let well = ready("True", "ReconciliationSucceeded");
+        assert_eq!((well.health, well.message.as_str(), well.is_syncing), (ControllerHealth::Healthy, "", false));
+        assert_eq!(well.synced_at, Some(Timestamp::constant(9, 0)));
+        assert_eq!((well.applied_revision.as_deref(), well.attempted_revision.as_deref()), (Some(OLD), Some(NEW)));
+        let broken = ready("False", "HealthCheckFailed");
+        assert_eq!((broken.health, broken.synced_at), (ControllerHealth::Degraded, None));
+        assert_eq!((broken.message.as_str(), broken.is_out_of_sync), ("HealthCheckFailed: words", true));
+        let begun = ready("Unknown", "Progressing");
+        assert_eq!((begun.health, begun.is_syncing), (ControllerHealth::Progressing, true));
+        assert_eq!(kustomization(json!({})).health, ControllerHealth::Unknown);
+    }
+
+    #[test]
+    fn the_end_of_a_sync_is_dated_by_when_it_was_first_heard_of() {
+        let told = |revision: &str, finished: &str, old: Option<&Controller>, seconds: i64| {
+            let operation = json!({"phase": "Succeeded", "finishedAt": finished, "syncResult": {"revision": revision}});
+            let sync = json!({"status": "Synced", "revision": revision});
+            let status = json!({"sync": sync, "operationState": operation, "health": {"status": format!("{seconds}")}});
+            let wire: Application = serde_json::from_value(json!({"status": status})).unwrap();
+            wire.keep(old, at(seconds))
+        };
+        let first = told(OLD, "2026-01-02T03:04:05Z", None, 1);
+        let again = told(OLD, "2026-01-02T03:04:05Z", Some(&first), 2);
+        assert_eq!((first.seen_at, again.seen_at), (at(1), at(1)));
+        assert_eq!(told(NEW, "2026-01-02T03:04:05Z", Some(&again), 3).seen_at, at(3));
+        assert_eq!(told(OLD, "2026-01-02T03:04:06Z", Some(&again), 4).seen_at, at(4));
+    }
+}

@@ -17,6 +17,25 @@ pub struct Intended {
     pub replicas: Option<u32>,
 }
 
+impl Intended {
+    /// What a manifest wants, if it is that of a workload.
+    #[must_use]
+    pub fn of(manifest: &serde_json::Value) -> Option<Self> {
+        let kind = manifest.get("kind")?.as_str()?.parse().ok()?;
+        let spec = manifest.get("spec")?;
+        let image = |container: &serde_json::Value| {
+            let text = |key: &str| container.get(key)?.as_str().map(str::to_owned);
+            Some(ContainerImage { container: text("name")?, image: text("image")? })
+        };
+        Some(Self {
+            kind,
+            name: manifest.pointer("/metadata/name")?.as_str()?.to_owned(),
+            images: spec.pointer("/template/spec/containers")?.as_array()?.iter().filter_map(image).collect(),
+            replicas: spec.get("replicas").and_then(serde_json::Value::as_u64).and_then(|n| u32::try_from(n).ok()),
+        })
+    }
+}
+
 /// One thing that is not as Git says.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub struct Drift {

@@ -127,7 +127,8 @@ impl Follower {
             let began = Instant::now();
             match self.watch::<W>(from).await {
                 End::Closed(last) => {
-                    version = Some(last);
+                    // Something in between may close every watch before the cluster says anything on it. Lists still come.
+                    version = (!self.is_old::<W>()).then_some(last);
                     // A cluster that closes every watch at once is not to be asked as fast as it can close.
                     if began.elapsed() < self.timing.watch / 4 {
                         self.pause(&mut failures).await;
@@ -147,6 +148,13 @@ impl Follower {
                 }
             }
         }
+    }
+
+    /// Whether the kind was last heard of so long ago that it is about to be too long.
+    fn is_old<W: Watched>(&self) -> bool {
+        let heard_at = self.shared.lock().progress(W::KIND).heard_at;
+        let age = heard_at.map(|time| Timestamp::now().duration_since(time).unsigned_abs());
+        age.is_none_or(|age| age > self.timing.stale_after / 2)
     }
 
     /// Waits longer each time, with some chance so that not all kinds come back in the same moment.

@@ -79,7 +79,21 @@ pub struct ObjectRef {
 }
 
 /// The kinds of workload that are watched.
-#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize, strum::Display)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    Default,
+    Deserialize,
+    Eq,
+    Hash,
+    Ord,
+    PartialEq,
+    PartialOrd,
+    Serialize,
+    strum::Display,
+    strum::EnumString,
+)]
 pub enum WorkloadKind {
     /// A Deployment.
     #[default]

@@ -436,3 +436,81 @@ pub(super) fn short(mut text: String) -> String {
     text.shrink_to_fit();
     text
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::constant(1_000, 0) + jiff::SignedDuration::from_secs(seconds)
+    }
+
+    fn pod(state: Value, old: Option<&Pod>, seconds: i64) -> Pod {
+        let status = json!({"name": "shop", "restartCount": 0, "state": state});
+        let wire = json!({"metadata": {"name": "a"}, "status": {"phase": "Pending", "containerStatuses": [status]}});
+        serde_json::from_value::<WirePod>(wire).unwrap().keep(old, at(seconds))
+    }
+
+    fn since(pod: &Pod) -> Timestamp {
+        pod.containers[0].waiting.as_ref().unwrap().since
+    }
+
+    #[test]
+    fn waiting_goes_on_over_reasons_of_one_class() {
+        let waits = |reason: &str, old, seconds| pod(json!({"waiting": {"reason": reason}}), old, seconds);
+        let first = waits("ErrImagePull", None, 1);
+        let second = waits("ImagePullBackOff", Some(&first), 5);
+        assert_eq!((since(&first), since(&second)), (at(1), at(1)));
+        let other = waits("CreateContainerConfigError", Some(&second), 9);
+        assert_eq!(since(&other), at(9));
+    }
+
+    #[test]
+    fn a_container_that_runs_or_is_done_has_nothing_to_tell() {
+        for state in
+            [json!({"running": {}}), json!({"terminated": {"exitCode": 0, "reason": "Completed"}}), json!(null)]
+        {
+            assert_eq!(pod(state, None, 0).containers, []);
+        }
+        let failed = pod(json!({"terminated": {"exitCode": 137, "reason": "OOMKilled"}}), None, 0);
+        assert_eq!(failed.containers[0].terminated.as_ref().unwrap().reason, "OOMKilled");
+    }
+
+    #[test]
+    fn lists_and_maps_may_be_null() {
+        let wire = json!({"metadata": {"name": "a", "labels": null, "annotations": null, "ownerReferences": null},
+            "status": {"conditions": null, "containerStatuses": null}});
+        assert_eq!(serde_json::from_value::<WirePod>(wire).unwrap().keep(None, at(0)).name, "a");
+        let wire = json!({"metadata": {"name": "a"}, "status": null});
+        assert_eq!(serde_json::from_value::<WireWorkload>(wire).unwrap().keep(WorkloadKind::Deployment).desired, 1);
+    }
+
+    #[test]
+    fn an_unscheduled_pod_says_why() {
+        let scheduled = json!({"type": "PodScheduled", "status": "False", "message": "0/3 nodes are available"});
+        let wire = json!({"metadata": {"name": "a"}, "status": {"phase": "Pending", "conditions": [scheduled]}});
+        let pod = serde_json::from_value::<WirePod>(wire).unwrap().keep(None, at(0));
+        assert_eq!(pod.message, "0/3 nodes are available");
+    }
+
+    #[test]
+    fn an_event_is_as_old_as_the_last_of_its_series() {
+        let event = |value: Value| serde_json::from_value::<WireEvent>(value).unwrap().keep(at(0));
+        assert_eq!(event(json!({"type": "Normal"})), None);
+        let old = event(json!({"type": "Warning", "count": 4, "lastTimestamp": "1970-01-01T00:00:01Z"})).unwrap();
+        assert_eq!((old.count, old.last_at), (4, Timestamp::constant(1, 0)));
+        let series = json!({"count": 7, "lastObservedTime": "1970-01-01T00:00:02.000001Z"});
+        let new = event(json!({"type": "Warning", "eventTime": "1970-01-01T00:00:01Z", "series": series})).unwrap();
+        assert_eq!((new.count, new.last_at.as_second()), (7, 2));
+        let timeless = event(json!({"type": "Warning", "lastTimestamp": null, "eventTime": "yesterday"}));
+        assert!(timeless.is_some_and(|event| event.last_at == at(0)), "a time that is none is none");
+    }
+
+    #[test]
+    fn a_long_text_is_cut_between_characters() {
+        assert_eq!(short("é".repeat(400)).chars().count(), 301);
+        assert_eq!(short("short".to_owned()), "short");
+    }
+}

@@ -199,7 +199,10 @@ fn list(store: &Store, target: &Target, kind: Kind, query: &Query, shape: Shape)
     Ok(text_answer(StatusCode::OK, text))
 }
 
-fn read_token(token: &str) -> Result<(u64, (Box<str>, Box<str>)), Refusal> {
+/// The version of the first page, and the last object that was sent: namespace and name.
+type Token = (u64, (Box<str>, Box<str>));
+
+fn read_token(token: &str) -> Result<Token, Refusal> {
     let mut parts = token.splitn(3, '/');
     let version = parts.next().and_then(|text| text.parse().ok());
     match (version, parts.next(), parts.next()) {

@@ -198,9 +198,11 @@ impl Run {
                 self.due = Some(now + millis(timings.leak));
             }
             (Step::Ready, Behaviour::Healthy | Behaviour::Errors5xx | Behaviour::Slow | Behaviour::Missing) => {
-                self.due = None
+                self.due = None;
             }
-            _ => self.due = Some(now),
+            _ => {
+                self.due = Some(now);
+            }
         }
     }
 

@@ -113,7 +113,9 @@ impl Sandbox {
         }
     }
 
-    /// Asks pods of a cluster to behave in some way from now on. Says whether there is such a cluster.
+    /// Asks pods of a cluster to behave in some way from now on, whatever their image is called. Says whether there is such
+    /// a cluster.
+    #[must_use]
     pub fn behave(&self, cluster: &str, rule: BehaviourRule) -> bool {
         let Some(cluster) = self.shared.cluster(cluster) else { return false };
         cluster.behaviours().add(rule);
@@ -165,7 +167,10 @@ async fn route(State(shared): State<Arc<Shared>>, request: Request) -> Response 
         return (StatusCode::NOT_FOUND, "the sandbox has no such cluster\n").into_response();
     };
     if let Some(path) = path.strip_prefix("/prometheus/") {
-        return prometheus::answer(cluster, path, &parts, &body);
+        // A query over a long time is work, and must not hold up watches.
+        let (cluster, path) = (Arc::clone(cluster), path.to_owned());
+        let answer = tokio::task::spawn_blocking(move || prometheus::answer(&cluster, &path, &parts, &body));
+        return answer.await.unwrap_or_else(|_| StatusCode::INTERNAL_SERVER_ERROR.into_response());
     }
     match path.strip_prefix("/sandbox/") {
         Some(path) => control(cluster, path, &parts.method, &body),

@@ -162,11 +162,6 @@ impl Store {
             .map(|(_, object)| object)
     }
 
-    /// How many objects of a kind there are.
-    pub(super) fn count(&self, kind: KindId) -> usize {
-        self.tables.get(kind).map_or(0, |table| table.objects.len())
-    }
-
     /// The objects that an object owns.
     pub(super) fn owned_by(&self, uid: &str) -> Vec<Arc<Object>> {
         let keys = self.owners.get(uid);

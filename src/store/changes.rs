@@ -385,9 +385,7 @@ impl Store {
         if let Some(environment) = &filter.environment {
             statement = statement.sql(" AND (environment = ").arg(environment).sql(" OR environment IS NULL)");
         }
-        if !filter.states.is_empty() {
-            statement = statement.sql(" AND state IN ").list(filter.states.iter().copied());
-        }
+        statement = statement.and_one_of("state", filter.states.clone());
         let rows = paging.newest_first(statement, "created_at", "id")?.all(self.read()).await?;
         paging.page(&rows, Change::read, |change| Cursor::new(change.created_at.as_millisecond(), &change.id))
     }

@@ -4,8 +4,9 @@ use super::statement::Statement;
 use super::{Error, FleetName, Tx};
 
 impl Tx {
-    /// Deletes what the index has of a fleet: its apps with their settings and placements, its changes, deployments,
-    /// repairs, and what the audit trail has out of Git. People, tokens, alerts and the rest of the audit trail stay.
+    /// Deletes what the index has of a fleet: its apps with their settings and placements, its changes that have a commit,
+    /// deployments, repairs, and what the audit trail has out of Git. Changes that were accepted and not made yet, people,
+    /// tokens, alerts and the rest of the audit trail stay: Git does not know of them.
     ///
     /// # Errors
     /// Those of a write.
@@ -18,7 +19,7 @@ impl Tx {
             statement.run(self.on()).await?;
         }
         let rest = [
-            "DELETE FROM changes WHERE fleet = ",
+            "DELETE FROM changes WHERE commit_sha IS NOT NULL AND fleet = ",
             "DELETE FROM apps WHERE fleet = ",
             "DELETE FROM audit_logs WHERE source = 'git' AND fleet = ",
         ];

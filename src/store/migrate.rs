@@ -10,9 +10,10 @@ use super::statement::{On, Statement, arg};
 use super::{Error, Options, Store};
 
 /// The migrations, oldest first. The number of one is its place in this list, counted from 1.
-const MIGRATIONS: [(&str, &str); 2] = [
+const MIGRATIONS: [(&str, &str); 3] = [
     ("0001_core", include_str!("../../migrations/0001_core.sql")),
     ("0002_people_and_events", include_str!("../../migrations/0002_people_and_events.sql")),
+    ("0003_intended_workloads", include_str!("../../migrations/0003_intended_workloads.sql")),
 ];
 
 /// Any number, as long as it is the same in every replica.

@@ -2,7 +2,11 @@
 //!
 //! SQLite is embedded and the default; PostgreSQL serves several replicas. One file for each entity. Reads are methods
 //! of [`Store`], writes are methods of [`Tx`]: a transaction is begun plainly, or fenced by the lease of a job. Deadlines
-//! are judged by the database's clock, so that replicas whose clocks differ agree on them.
+//! are judged by the database's clock, so that replicas whose clocks differ agree on them. Times are kept to the
+//! millisecond.
+//!
+//! There is one text of SQL for both databases (`statement`). A failed statement ends a transaction of PostgreSQL, so
+//! a caller that gets an error drops its [`Tx`].
 //!
 //! It decides nothing: what a state means and when it is left is a matter of `operations`.
 
@@ -22,6 +26,7 @@ mod incidents;
 mod index;
 mod jobs;
 mod leases;
+mod login_attempts;
 mod login_failures;
 mod memberships;
 mod metrics_cache;

@@ -27,6 +27,8 @@ pub struct Placement {
     pub host: Option<HostName>,
     /// The pin.
     pub hold: Option<Hold>,
+    /// The workloads that the fleet wants to run, as JSON.
+    pub intended: Option<Value>,
     /// What was last seen.
     pub seen: Seen,
 }
@@ -48,7 +50,7 @@ pub struct Seen {
     pub drift: Option<Value>,
 }
 
-const COLUMNS: &str = "app_id, environment, image, replicas_min, replicas_max, plan, host, hold, health, sync_state, \
+const COLUMNS: &str = "app_id, environment, image, replicas_min, replicas_max, plan, host, hold, intended, health, sync_state, \
                        applied_revision, detail, observed_at, drift";
 
 impl Placement {
@@ -64,6 +66,7 @@ impl Placement {
             plan: None,
             host: None,
             hold: None,
+            intended: None,
             seen: Seen::default(),
         }
     }
@@ -82,6 +85,7 @@ impl Placement {
             plan: row.parse_or_null("plan")?,
             host: row.parse_or_null("host")?,
             hold: row.json_or_null("hold")?,
+            intended: row.json_or_null("intended")?,
             seen: Seen {
                 health: row.get("health")?,
                 sync_state: row.get("sync_state")?,
@@ -151,8 +155,9 @@ impl Tx {
             ("plan", arg(placement.plan.as_ref())),
             ("host", arg(placement.host.as_ref())),
             ("hold", arg(json_or_null(placement.hold.as_ref())?)),
+            ("intended", arg(json_or_null(placement.intended.as_ref())?)),
         ];
-        let replaced = ["image", "replicas_min", "replicas_max", "plan", "host", "hold"];
+        let replaced = ["image", "replicas_min", "replicas_max", "plan", "host", "hold", "intended"];
         Statement::insert("placements", fields).or_replace("app_id, environment", &replaced).run(self.on()).await?;
         Ok(())
     }

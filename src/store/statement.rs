@@ -116,6 +116,16 @@ impl Statement {
         self.argument(value.into_argument())
     }
 
+    /// Appends `AND column IN (values)` if there are values.
+    pub(super) fn and_one_of<T: IntoArgument>(self, column: &'static str, values: Vec<T>) -> Self {
+        match values.len() {
+            0 => self,
+            // An index that is sorted by something else next is of use for one value only.
+            1 => self.and_equal(column, values.into_iter().next()),
+            _ => self.sql(" AND ").sql(column).sql(" IN ").list(values),
+        }
+    }
+
     /// Appends arguments in parentheses, with commas. There has to be one.
     pub(super) fn list<T: IntoArgument>(mut self, values: impl IntoIterator<Item = T>) -> Self {
         for (index, value) in values.into_iter().enumerate() {

@@ -192,6 +192,10 @@ async fn clusters(
         reached.push((name.clone(), ClusterSettings::at(url, None)));
     }
     // It is on this machine, so it can be asked more often than a cluster that many depend on.
-    let timing = cluster::Timing { debounce: Duration::from_millis(50), ..cluster::Timing::default() };
+    let timing = cluster::Timing {
+        watch: Duration::from_secs(1),
+        debounce: Duration::from_millis(50),
+        ..cluster::Timing::default()
+    };
     Ok((Some(sandbox), Clusters::start(reached, timing, stop)))
 }

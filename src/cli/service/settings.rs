@@ -11,7 +11,6 @@ use crate::cluster::ClusterSettings;
 use crate::domain::{ClusterName, Document, Problem, Problems};
 use crate::store::FleetName;
 use crate::web::auth::ci::PipelineSettings;
-use crate::web::limits::AddressRange;
 
 /// What `wooo serve` runs with.
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -35,8 +34,8 @@ pub(crate) struct ServiceSettings {
     pub(crate) sign_in: Vec<ProviderSettings>,
     /// Which pipelines may deploy without a secret.
     pub(crate) pipelines: PipelineSettings,
-    /// The addresses of proxies whose `X-Forwarded-For` counts.
-    pub(crate) trusted_proxies: Vec<AddressRange>,
+    /// The addresses of proxies whose `X-Forwarded-For` counts, as `10.0.0.0/8`.
+    pub(crate) trusted_proxies: Vec<String>,
     /// Origins inside the network that Git may call.
     pub(crate) trusted_origins: Vec<String>,
     /// The name server that host names are checked with; the system's if absent.

@@ -2,6 +2,7 @@
 
 pub(super) mod build;
 pub(super) mod check;
+pub(super) mod demo;
 pub(super) mod detect;
 pub(super) mod diff;
 pub(super) mod init;
@@ -11,6 +12,7 @@ pub(super) mod render;
 pub(super) mod rerender;
 pub(super) mod schema;
 pub(super) mod secret;
+pub(super) mod serve;
 
 use std::path::Path;
 

@@ -95,21 +95,26 @@ impl Desk {
                 None => Ok(false),
             };
             let moved = tip.filter(|tip| *tip != record.head);
-            let merged = if is_in_target(record.head)? {
-                Some(record.head)
-            } else if let Some(tip) = moved
-                && is_in_target(tip)?
-            {
-                // It went on and was merged before anybody looked. One that was moved back to something old instead
-                // does not build on what was proposed.
-                head = tip;
-                self.git.is_ancestor(record.head, tip).map_err(from_git)?.then_some(tip)
-            } else {
-                if let Some(tip) = moved {
-                    (head, record.head, record.updated, is_news) = (tip, tip, self.now, true);
-                }
-                None
+            // Where the branch has gone by the time that somebody looks, if all of that is in the target branch too.
+            let gone_in = match moved {
+                Some(tip) if is_in_target(tip)? => Some(tip),
+                _ => None,
             };
+            // What was moved back to something old does not build on what was proposed, and is no merge.
+            let went_on = match gone_in {
+                Some(tip) if self.git.is_ancestor(record.head, tip).map_err(from_git)? => Some(tip),
+                _ => None,
+            };
+            let merged = match went_on {
+                Some(tip) => Some(tip),
+                None => is_in_target(record.head)?.then_some(record.head),
+            };
+            if let (None, Some(tip)) = (merged, moved) {
+                head = tip;
+                if gone_in.is_none() {
+                    (record.head, record.updated, is_news) = (tip, self.now, true);
+                }
+            }
             if let Some(merged) = merged {
                 (head, record.head, record.updated, is_news) = (merged, merged, self.now, true);
                 record.state = MergeRequestState::Merged;

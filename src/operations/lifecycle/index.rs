@@ -6,6 +6,7 @@ use jiff::Timestamp;
 
 use super::service::{Service, job_about};
 use super::{Failure, kinds};
+use crate::cluster::drift::Intended;
 use crate::domain::fleet::MergeMode;
 use crate::domain::{
     AppName, AppSpec, ChangeId, ChangeState, EnvironmentName, FleetSettings, ImageRef, Outcome, Problems, TenantName,
@@ -14,10 +15,11 @@ use crate::git::{CommitId, CommitInfo, Key};
 use crate::operations::fleet::Fleet;
 use crate::operations::place::{OWN_PREFIX, Place};
 use crate::operations::record::{self, Event, What};
-use crate::operations::{audit, git_problems};
+use crate::operations::{audit, git_problems, rendering};
+use crate::render::Record;
 use crate::store::{
-    AppConfig, AppId, AppRecord, Change, ChangeContent, Deployment, DeploymentStatus, FleetName, FleetRecord,
-    Placement, Tx,
+    AppConfig, AppId, AppRecord, AuditEntry, AuditId, AuditSource, Change, ChangeContent, Deployment, DeploymentStatus,
+    FleetName, FleetRecord, Placement, Tx,
 };
 
 /// How many acts of a fleet's history are indexed.
@@ -118,7 +120,9 @@ impl IndexedApp {
                     configs.push(config);
                 }
             }
-            let host = fleet.record(app, &environment)?.and_then(|record| record.host);
+            let rendered = fleet.record(app, &environment)?;
+            let intended = intended(fleet, app, &environment, rendered.as_ref())?;
+            let host = rendered.and_then(|record| record.host);
             placements.push(Placement {
                 image: resolved.spec.image.as_ref().map(ToString::to_string),
                 replicas_min: Some(u32::from(resolved.spec.min_replicas())),
@@ -126,6 +130,7 @@ impl IndexedApp {
                 plan: Some(resolved.spec.plan.clone()),
                 host: host.and_then(|host| host.parse().ok()),
                 hold: resolved.hold.clone(),
+                intended: serde_json::to_value(intended).ok(),
                 ..Placement::new(record.id.clone(), environment)
             });
         }
@@ -147,6 +152,22 @@ impl IndexedApp {
         }
         Ok(())
     }
+}
+
+/// The workloads that the fleet wants to run of an app.
+fn intended(
+    fleet: &Fleet<'_>,
+    app: &AppName,
+    environment: &EnvironmentName,
+    record: Option<&Record>,
+) -> Result<Vec<Intended>, Problems> {
+    let Some(record) = record else { return Ok(Vec::new()) };
+    let is_workload = |file: &String| file.starts_with("deployment-") || file.starts_with("statefulset-");
+    let files = record.files.iter().filter(|file| is_workload(file)).cloned().collect();
+    let workloads = Record { files, ..record.clone() };
+    let objects = rendering::objects(fleet.tree, app, environment, Some(&workloads))?;
+    // An autoscaler leaves the number out, which the cluster then knows better.
+    Ok(objects.iter().filter_map(Intended::of).collect())
 }
 
 fn configs(spec: &AppSpec, environment: Option<&EnvironmentName>) -> Vec<AppConfig> {
@@ -347,22 +368,29 @@ struct Contents {
     tenants: Vec<TenantName>,
     apps: Vec<IndexedApp>,
     changes: Vec<ReadChange>,
-    //AUDIT3
+    acts: Vec<AuditEntry>,
 }
 
 /// Works the index of a fleet out anew, from its repository alone: what the database said of its apps, changes,
-/// deployments, repairs and acts is forgotten.
+/// deployments, repairs and acts is forgotten, but for the changes that have no commit yet.
 ///
 /// # Errors
 /// [`Failure`]; the index is as it was then, or half built and built again by the next run.
 pub async fn rebuild(service: &Service, name: &FleetName) -> Result<(), Failure> {
+    let mut tx = service.store.begin().await?;
+    tx.reset_index(name).await?;
+    tx.commit().await?;
+    build(service, name).await
+}
+
+/// Works the index of a fleet out. What is there already stays as it is.
+pub(super) async fn build(service: &Service, name: &FleetName) -> Result<(), Failure> {
     let fleet = service.fleet(name)?;
     let now = service.now().await?;
     let own = name.clone();
     let identity = fleet.forge.identity().await?;
     let contents = fleet.with_place(move |place| read_all(place, &own, identity.clone_url, now)).await?;
     let mut tx = service.store.begin().await?;
-    //RESET
     tx.put_fleet(&FleetRecord { tip: None, indexed_at: None, ..contents.fleet.clone() }).await?;
     tx.replace_tenants(name, &contents.tenants).await?;
     tx.commit().await?;
@@ -380,7 +408,13 @@ pub async fn rebuild(service: &Service, name: &FleetName) -> Result<(), Failure>
         }
         tx.commit().await?;
     }
-    //AUDIT1
+    for acts in contents.acts.chunks(BATCH) {
+        let mut tx = service.store.begin().await?;
+        for act in acts {
+            tx.append_audit(act).await?;
+        }
+        tx.commit().await?;
+    }
     let mut tx = service.store.begin().await?;
     tx.put_fleet(&contents.fleet).await?;
     tx.enqueue(&super::refresh::job(name)).await?;
@@ -390,6 +424,10 @@ pub async fn rebuild(service: &Service, name: &FleetName) -> Result<(), Failure>
 
 /// Writes down a change out of Git, with the job that goes on with it.
 pub(super) async fn write_change(tx: &mut Tx, read: &ReadChange) -> Result<(), crate::store::Error> {
+    // What this service made is known, in more detail than Git tells.
+    if tx.change(&read.change.id).await?.is_some() {
+        return Ok(());
+    }
     tx.insert_change(&read.change, &ChangeContent::default()).await?;
     for row in &read.deployments {
         tx.put_deployment(row).await?;
@@ -426,7 +464,10 @@ fn read_all(place: &Place, name: &FleetName, url: String, now: Timestamp) -> Res
             Err(problems) => tracing::warn!(%problems, %app, "not indexed"),
         }
     }
-    //AUDIT5
+    let acts = audit::run(place, None, MAX_ACTS)?
+        .into_iter()
+        .filter_map(|act| act_record(name, &fleet.settings, act))
+        .collect();
     Ok(Contents {
         fleet: FleetRecord {
             name: name.clone(),
@@ -438,8 +479,24 @@ fn read_all(place: &Place, name: &FleetName, url: String, now: Timestamp) -> Res
         tenants: tenants(&fleet.settings),
         apps,
         changes,
-        //AUDIT4
+        acts,
     })
 }
 
-//AUDIT2
+/// An act out of Git's history as a row of the audit log; none for a commit whose id makes no identity.
+pub(super) fn act_record(name: &FleetName, settings: &FleetSettings, act: audit::Act) -> Option<AuditEntry> {
+    let app: Option<AppName> = act.app.as_deref().and_then(|app| app.parse().ok());
+    Some(AuditEntry {
+        // The same commit is the same act whenever it is read.
+        id: format!("{name}/{}", act.commit).parse::<AuditId>().ok()?,
+        tenant: app.as_ref().and_then(|app| tenant_of(settings, app)),
+        fleet: Some(name.clone()),
+        environment: act.environment.and_then(|text| text.parse().ok()),
+        change_id: act.change_id.and_then(|id| id.parse().ok()),
+        commit_sha: Some(act.commit),
+        detail: Some(serde_json::json!({ "subject": act.subject })),
+        source: AuditSource::Git,
+        app,
+        ..AuditEntry::service(act.at, act.actor, act.action)
+    })
+}

@@ -8,6 +8,7 @@ use super::index::{self, IndexedApp};
 use super::observe::{as_seen, look};
 use super::service::{Service, job_about};
 use super::{Failure, Next, kinds};
+use crate::cluster::drift::{Intended, drift};
 use crate::domain::{AppName, ChangeState, FleetSettings, Problem, Problems};
 use crate::git::CommitId;
 use crate::operations::batch::Unit;
@@ -77,7 +78,7 @@ pub async fn refresh(service: &Service, fence: &Fence, name: &FleetName) -> Resu
     };
     let known = service.store.fleets().await?.into_iter().find(|record| record.name == *name);
     let Some(tip) = known.and_then(|record| record.tip).and_then(|tip| tip.parse::<CommitId>().ok()) else {
-        index::rebuild(service, name).await?;
+        index::build(service, name).await?;
         return again(&service.store, fence, &job(name), Duration::ZERO).await;
     };
     let now = service.now().await?;
@@ -172,12 +173,13 @@ async fn write(service: &Service, fence: &Fence, name: &FleetName, news: Fresh) 
         tx.delete_app(&AppId::of(name, app)).await?;
     }
     for read in &news.changes {
-        // What this service made is known, in more detail than Git tells.
-        if tx.change(&read.change.id).await?.is_none() {
-            index::write_change(&mut tx, read).await?;
+        index::write_change(&mut tx, read).await?;
+    }
+    for act in news.acts {
+        if let Some(entry) = index::act_record(name, &news.settings, act) {
+            tx.append_audit(&entry).await?;
         }
     }
-    //AUDIT6
     let indexed_at = Some(tx.now().await?);
     let tip = Some(news.tip.to_string());
     tx.put_fleet(&FleetRecord { name: name.clone(), url, branch: news.branch, tip, indexed_at }).await?;
@@ -220,6 +222,8 @@ fn next_step(change: &Change) -> Option<&'static str> {
 
 /// Writes down how every app is, as its cluster says.
 async fn see(service: &Service, fence: &Fence, name: &FleetName, settings: &FleetSettings) -> Result<(), Failure> {
+    let record = service.store.fleets().await?.into_iter().find(|record| record.name == *name);
+    let tip = record.and_then(|record| record.tip).and_then(|tip| tip.parse::<CommitId>().ok());
     let filter = AppFilter { fleet: Some(name.clone()), ..AppFilter::default() };
     let mut paging = Paging { limit: Limit::new(Limit::MAX), after: None };
     loop {
@@ -229,7 +233,7 @@ async fn see(service: &Service, fence: &Fence, name: &FleetName, settings: &Flee
         for placement in service.store.placements_of(&ids).await? {
             let Some(app) = page.items.iter().find(|app| app.id == placement.app_id) else { continue };
             let unit = Unit { app: app.name.clone(), environment: placement.environment.clone() };
-            if let Some(fresh) = fresh(service, settings, &unit, &placement)? {
+            if let Some(fresh) = fresh(service, settings, &unit, &placement, tip)? {
                 seen.push((placement.app_id.clone(), placement.environment.clone(), fresh));
             }
         }
@@ -253,21 +257,27 @@ fn fresh(
     settings: &FleetSettings,
     unit: &Unit,
     known: &crate::store::Placement,
+    tip: Option<CommitId>,
 ) -> Result<Option<crate::store::Seen>, Problem> {
     let Some(report) = look(service, settings, unit).ok().and_then(|sight| sight.report) else {
         let is_told = known.seen.health.as_deref() == Some("unknown");
         let unknown = crate::store::Seen { health: Some("unknown".to_owned()), ..known.seen.clone() };
         return Ok((!is_told && known.seen.health.is_some()).then_some(unknown));
     };
-    let applied = report
+    let applied: Option<CommitId> = report
         .controller
         .as_ref()
         .and_then(|controller| controller.applied_revision.as_deref())
         .and_then(crate::cluster::report::commit_of)
         .and_then(|commit| commit.parse().ok());
     let mut seen = as_seen(&report, applied);
-    let drift = crate::cluster::drift::drift(&report, &[]);
-    seen.drift = (!drift.is_empty()).then(|| serde_json::to_value(drift).unwrap_or_default());
+    let intended: Vec<Intended> =
+        known.intended.clone().and_then(|value| serde_json::from_value(value).ok()).unwrap_or_default();
+    // While the controller is not at what the index shows, a difference is a sync to come and no drift.
+    if applied.is_some() && applied == tip {
+        let drift = drift(&report, &intended);
+        seen.drift = (!drift.is_empty()).then(|| serde_json::to_value(drift).unwrap_or_default());
+    }
     let same = |one: &crate::store::Seen, two: &crate::store::Seen| {
         let key = |seen: &crate::store::Seen| {
             (seen.health.clone(), seen.sync_state.clone(), seen.applied_revision.clone(), seen.drift.clone())

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use aws_lc_rs::digest::{SHA256, digest};
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 
 use crate::web::limits::ClientAddress;
 
@@ -17,7 +17,7 @@ const FIRST: Duration = Duration::from_secs(30);
 /// The longest wait.
 const LONGEST: Duration = Duration::from_secs(15 * 60);
 /// Failures are forgotten when the first of them is so old and no wait is running.
-const FORGET_AFTER: SignedDuration = SignedDuration::from_hours(24);
+pub const FORGET_AFTER: SignedDuration = SignedDuration::from_hours(24);
 
 /// What failures are counted by.
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
@@ -61,19 +61,6 @@ pub fn normal_email(email: &str) -> String {
     email.trim().to_lowercase()
 }
 
-/// How long is left of a lock.
-#[must_use]
-pub fn left(locked_until: Option<Timestamp>, now: Timestamp) -> Option<Duration> {
-    let left = locked_until?.duration_since(now);
-    Duration::try_from(left).ok().filter(|left| !left.is_zero())
-}
-
-/// Whether old failures count no more.
-#[must_use]
-pub fn forgotten(first_at: Timestamp, locked_until: Option<Timestamp>, now: Timestamp) -> bool {
-    left(locked_until, now).is_none() && now.duration_since(first_at) > FORGET_AFTER
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -101,17 +88,5 @@ mod tests {
         assert_ne!(first.0, second.0);
         assert_eq!(first.1, second.1);
         assert!(!first.0.contains("example"));
-    }
-
-    #[test]
-    fn a_lock_ends_and_failures_fade() {
-        let now: Timestamp = "2026-01-02T12:00:00Z".parse().unwrap();
-        let later = |seconds: i64| now + SignedDuration::from_secs(seconds);
-        assert_eq!(left(Some(later(60)), now), Some(Duration::from_secs(60)));
-        assert_eq!(left(Some(later(0)), now), None);
-        assert_eq!(left(Some(later(-5)), now), None);
-        assert_eq!(left(None, now), None);
-        assert!(forgotten(later(-25 * 3600), None, now) && !forgotten(later(-23 * 3600), None, now));
-        assert!(!forgotten(later(-25 * 3600), Some(later(60)), now));
     }
 }

@@ -4,12 +4,14 @@
 //! Each way to show who one is ends in a [`Principal`]; each route states its [`Rule`]. Nothing here knows an app, a
 //! change or a fleet: a handler says what it is about to touch, and [`Access`] says whether it may.
 
+pub mod accounts;
 pub mod api_token;
 pub mod ci;
 pub mod cookie;
 pub mod csrf;
 mod error;
 pub mod forge_login;
+pub mod identify;
 pub mod keys;
 pub mod lockout;
 pub mod oidc;
@@ -20,6 +22,7 @@ pub mod redirect;
 pub mod rules;
 pub mod session;
 
+pub use accounts::{Auth, AuthSettings};
 pub use error::AuthError;
 pub use principal::{Grant, Principal, Resource, Scope, Scopes, Who};
 pub use rules::{Access, Identity, RouteRule, Routes, Rule};

@@ -57,11 +57,10 @@ pub struct SessionClaims {
 }
 
 impl SessionClaims {
-    /// Whether the session still stands, given what the database has of it: its person, whether it was revoked, and the
-    /// person's epoch now.
+    /// Whether it is what the database has of a session that still lasts: its person, and the person's epoch now.
     #[must_use]
-    pub fn agrees(&self, user: &str, revoked: bool, epoch: i64) -> bool {
-        !revoked && self.user == user && self.epoch == epoch
+    pub fn agrees(&self, user: &str, epoch: i64) -> bool {
+        self.user == user && self.epoch == epoch
     }
 }
 
@@ -350,10 +349,9 @@ mod tests {
     #[test]
     fn the_database_has_the_last_word() {
         let claims = session();
-        assert!(claims.agrees("user-1", false, 4));
-        assert!(!claims.agrees("user-1", true, 4), "signed out");
-        assert!(!claims.agrees("user-1", false, 5), "a new password or role");
-        assert!(!claims.agrees("user-2", false, 4));
+        assert!(claims.agrees("user-1", 4));
+        assert!(!claims.agrees("user-1", 5), "a new password or role");
+        assert!(!claims.agrees("user-2", 4));
     }
 
     #[test]

@@ -111,7 +111,11 @@ impl Job {
     }
 }
 
-type Feed = AbortOnDropHandle<Result<(), Failure>>;
+/// What has become of feeding a program. After a failure its input is still open: were it closed first, the program might
+/// end over that before the failure is known, and its end would be taken for the reason.
+type Fed = Result<(), (Failure, Option<ChildStdin>)>;
+
+type Feed = AbortOnDropHandle<Fed>;
 
 /// A program that runs.
 struct Run {
@@ -128,7 +132,7 @@ struct Run {
 /// What happens next to a program.
 enum Event {
     Said(io::Result<Bytes>),
-    Fed(Result<(), Failure>),
+    Fed(Fed),
     ClientGone,
     Late,
 }
@@ -138,7 +142,10 @@ impl Run {
         loop {
             match self.event().await {
                 Event::Fed(Ok(())) => self.feed = None,
-                Event::Fed(Err(failure)) => return self.give_up(failure).await,
+                Event::Fed(Err((failure, stdin))) => {
+                    drop(stdin);
+                    return self.give_up(failure).await;
+                }
                 Event::Late => return self.give_up(Failure::Late).await,
                 Event::ClientGone => return self.abandon().await,
                 Event::Said(Ok(bytes)) if bytes.is_empty() => return self.end().await,
@@ -222,9 +229,9 @@ impl Run {
 }
 
 /// The end of feeding, while there is any.
-async fn fed(feed: Option<&mut Feed>) -> Option<Result<(), Failure>> {
+async fn fed(feed: Option<&mut Feed>) -> Option<Fed> {
     let joined = feed?.await;
-    Some(joined.unwrap_or(Err(Failure::Program)))
+    Some(joined.unwrap_or(Err((Failure::Program, None))))
 }
 
 /// The next bytes that the program says; none at its end. Nothing is lost if this is given up on the way.
@@ -234,14 +241,14 @@ async fn chunk(stdout: &mut ChildStdout) -> io::Result<Bytes> {
     Ok(Bytes::from(buffer))
 }
 
-async fn feed(mut stdin: ChildStdin, first: Bytes, mut input: Input) -> Result<(), Failure> {
+async fn feed(mut stdin: ChildStdin, first: Bytes, mut input: Input) -> Fed {
+    let mut bytes = first;
     // A program that has heard enough closes its side, and what it says tells why.
-    if stdin.write_all(&first).await.is_err() {
-        return Ok(());
-    }
-    while let Some(bytes) = input.next().await? {
-        if stdin.write_all(&bytes).await.is_err() {
-            return Ok(());
+    while stdin.write_all(&bytes).await.is_ok() {
+        match input.next().await {
+            Ok(Some(next)) => bytes = next,
+            Ok(None) => break,
+            Err(failure) => return Err((failure, Some(stdin))),
         }
     }
     Ok(())

@@ -29,6 +29,8 @@ pub(super) enum Mood {
     Refuses,
     /// Watches are opened and nothing is ever sent on them.
     Silent,
+    /// Watches are ended as soon as they are opened, without a word.
+    Curt,
     /// As `Silent`, and lists hang; only the version is answered.
     Frozen,
 }
@@ -168,7 +170,7 @@ async fn answer(
         Mood::Hangs => sleep(Duration::from_secs(3600)).await,
         Mood::Fails => return refusal(StatusCode::INTERNAL_SERVER_ERROR, "InternalError", "etcd is sad"),
         Mood::Refuses => return refusal(StatusCode::FORBIDDEN, "Forbidden", "pods is forbidden: User \"wooo\""),
-        Mood::Well | Mood::Silent | Mood::Frozen => {}
+        Mood::Well | Mood::Silent | Mood::Curt | Mood::Frozen => {}
     }
     if path == "/version" {
         let version = json!({"major": "1", "minor": "34", "gitVersion": "v1.34.1", "gitCommit": "", "gitTreeState": "",
@@ -268,6 +270,10 @@ impl Watch {
     fn next_lines(&mut self) -> String {
         let model = self.server.model();
         if matches!(model.mood, Mood::Silent | Mood::Frozen | Mood::Hangs) {
+            return String::new();
+        }
+        if model.mood == Mood::Curt {
+            self.is_over = true;
             return String::new();
         }
         if self.position < model.oldest {

@@ -93,6 +93,19 @@ async fn a_watch_on_which_nothing_comes_is_replaced_by_lists() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn watches_that_are_cut_off_are_helped_out_by_lists() {
+    let server = shop().await;
+    let clusters = follow(&server);
+    seen(&clusters, Delivery::Flux, |_| true).await;
+    server.set(Mood::Curt);
+    tokio::time::sleep(FAST.stale_after + Duration::from_secs(1)).await;
+    let observation = clusters.report(&cluster(), &target(Delivery::Flux));
+    assert!(observation.report().is_some(), "{observation:?}");
+    assert!(server.lists() < 100, "{} lists", server.lists());
+    clusters.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_cluster_that_refuses_or_fails_says_why() {
     for (mood, words) in [(Mood::Refuses, "pods is forbidden"), (Mood::Fails, "answers 500: etcd is sad")] {
         let server = shop().await;

@@ -16,13 +16,13 @@ use wooo::sandbox::{Behaviour, BehaviourRule, ClusterOptions, FleetSource, Sandb
 use super::{client, eventually};
 
 /// A fleet on disk, and a sandbox that syncs its staging.
-struct Lab {
+pub(super) struct Lab {
     folder: TempDir,
-    sandbox: Sandbox,
-    client: Client,
+    pub(super) sandbox: Sandbox,
+    pub(super) client: Client,
 }
 
-fn quick() -> Timings {
+pub(super) fn quick() -> Timings {
     Timings {
         pod_start: Duration::from_millis(30),
         slow_start: Duration::from_secs(60),
@@ -46,7 +46,7 @@ fn wooo(folder: &TempDir, words: &str) {
 }
 
 impl Lab {
-    async fn new(delivery: &str, timings: Timings) -> Self {
+    pub(super) async fn new(delivery: &str, timings: Timings) -> Self {
         let folder = tempfile::tempdir().unwrap();
         wooo(&folder, &format!("init fleet --bare --delivery {delivery}"));
         let spec =
@@ -67,7 +67,7 @@ impl Lab {
         lab
     }
 
-    fn run(&self, words: &str) {
+    pub(super) fn run(&self, words: &str) {
         wooo(&self.folder, &format!("{words} --fleet fleet"));
         self.sandbox.poke();
     }
@@ -89,7 +89,7 @@ impl Lab {
     }
 
     /// Waits until the app's Kustomization says this of its readiness at the newest commit.
-    async fn settled(&self, status: &str, reason: &str) -> Value {
+    pub(super) async fn settled(&self, status: &str, reason: &str) -> Value {
         let revision = format!("main@sha1:{}", self.tip());
         eventually(async || {
             let found = self.kustomization().await?;
@@ -170,6 +170,7 @@ async fn an_app_is_synced_deployed_broken_healed_and_taken_away() {
     let sets = lab.api::<ReplicaSet>().list(&ListParams::default()).await.unwrap().items;
     assert_eq!(sets.len(), 2, "the old ReplicaSet is taken up again");
 
+    lab.run("unhold shop --env staging --merge");
     lab.run("offboard shop --env staging --merge");
     eventually(async || {
         let namespaces: Api<Namespace> = Api::all(lab.client.clone());
@@ -195,10 +196,14 @@ async fn pods_fail_in_every_way_that_is_asked_for() {
         last.is_some_and(|last| last.exit_code == 137 && last.reason.as_deref() == Some("OOMKilled"))
     };
     one(killed).await;
-    lab.sandbox.behave("staging", rule(Behaviour::Unready));
+    assert!(lab.sandbox.behave("staging", rule(Behaviour::Unready)));
     one(|pod| !is_ready(pod) && waiting(pod).is_none()).await;
-    lab.sandbox.behave("staging", rule(Behaviour::Healthy));
+    assert!(lab.sandbox.behave("staging", rule(Behaviour::Healthy)));
     one(is_ready).await;
+    // A wish goes before what the image says, so it is taken back first.
+    let url = format!("{}/clusters/staging/sandbox/behaviours", lab.sandbox.url());
+    let answer: Value = reqwest::Client::new().delete(url).send().await.unwrap().json().await.unwrap();
+    assert_eq!(answer, json!({"sandbox": true, "behaviours": []}));
 
     lab.run("deploy shop registry.example/shop:2-missing --env staging --merge");
     eventually(async || {

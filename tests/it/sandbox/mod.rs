@@ -3,6 +3,7 @@
 
 mod api;
 mod delivery;
+mod prometheus;
 
 use std::future::Future;
 use std::time::Duration;

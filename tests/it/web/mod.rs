@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a helper that fails is a test that fails")]
 
+mod accounts;
 mod issuer;
 mod pipelines;
 mod sign_in;

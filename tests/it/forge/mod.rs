@@ -1,0 +1,13 @@
+//! The forges: one suite that each of them passes, and what is special about the local one.
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "clippy knows a test by its attribute, and the helpers here have none"
+)]
+
+mod conformance;
+mod crashes;
+mod git_http;
+mod local;
+mod races;
+mod server;

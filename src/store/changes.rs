@@ -332,6 +332,16 @@ impl Store {
         statement.first(self.read()).await?.map(read).transpose()
     }
 
+    /// How many changes there are, by state.
+    ///
+    /// # Errors
+    /// Those of a read.
+    pub async fn change_counts(&self) -> Result<Vec<(ChangeState, i64)>, Error> {
+        let statement = Statement::new("SELECT state, COUNT(*) AS count FROM changes GROUP BY state ORDER BY state");
+        let read = |row: &Row| Ok((row.parse("state")?, row.get("count")?));
+        statement.all(self.read()).await?.iter().map(read).collect()
+    }
+
     /// The changes of a branch, newest first. There is more than one where a branch was used again.
     ///
     /// # Errors

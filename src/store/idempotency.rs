@@ -52,6 +52,32 @@ impl Store {
 }
 
 impl Tx {
+    /// Forgets a key that is older than `answered`, or that has had no answer for longer than `unanswered`: whoever began
+    /// it is gone.
+    ///
+    /// # Errors
+    /// Those of a write.
+    pub async fn expire_request(
+        &mut self,
+        key: &IdempotencyKey,
+        answered: Duration,
+        unanswered: Duration,
+    ) -> Result<(), Error> {
+        let statement = of(Statement::new("DELETE FROM idempotency_keys"), key).sql(" AND (created_at < {now} - ");
+        let statement = statement.arg(answered).sql(" OR (status IS NULL AND created_at < {now} - ").arg(unanswered);
+        statement.sql("))").run(self.on()).await?;
+        Ok(())
+    }
+
+    /// Forgets a key whose request came to nothing, so that it can be used again.
+    ///
+    /// # Errors
+    /// Those of a write.
+    pub async fn forget_request(&mut self, key: &IdempotencyKey) -> Result<(), Error> {
+        of(Statement::new("DELETE FROM idempotency_keys"), key).run(self.on()).await?;
+        Ok(())
+    }
+
     /// Writes the key down, if it is new. A twin in another transaction is waited for.
     ///
     /// # Errors

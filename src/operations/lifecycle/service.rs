@@ -10,11 +10,12 @@ use tokio::sync::Mutex;
 
 use super::Failure;
 use crate::cluster::Clusters;
-use crate::domain::{ChangeId, Problem, Problems};
+use crate::domain::{ChangeId, FleetSettings, Problem, Problems};
 use crate::forge::Forge;
 use crate::git::{Access, Network, RemoteUrl};
-use crate::operations::Request;
+use crate::operations::fleet::Fleet;
 use crate::operations::place::Place;
+use crate::operations::{Request, git_problems};
 use crate::store::{FleetName, NewJob, Store};
 
 /// How patient the service is.
@@ -82,6 +83,18 @@ impl ServedFleet {
     #[must_use]
     pub fn new(name: FleetName, forge: Arc<dyn Forge>, source: FleetSource) -> Self {
         Self { name, forge, source, copy: Arc::default() }
+    }
+
+    /// The settings of the fleet, as the synced branch has them.
+    ///
+    /// # Errors
+    /// What stands in the way of the repository, and what is wrong with the settings.
+    pub async fn settings(&self) -> Result<FleetSettings, Problems> {
+        self.with_place(|place| {
+            let tree = place.repository.tree(place.tip()?).map_err(git_problems)?;
+            Ok(Fleet::open(&tree)?.settings)
+        })
+        .await
     }
 
     /// Calls `work` with the fleet's repository, brought up to date, on a thread that may block.

@@ -9,6 +9,7 @@ use crate::cli::output::Printer;
 use crate::cli::service::{Assembled, ServiceSettings, Website, assemble, listen};
 use crate::domain::{Problem, Problems};
 use crate::operations::lifecycle;
+use crate::sandbox::Sandbox;
 
 /// How long jobs that run may take to end when the service is told to stop. What is left is queued, and carried on by
 /// the next worker.
@@ -50,7 +51,14 @@ async fn serve(settings: &ServiceSettings, role: Role, printer: &Printer) -> Res
     let stop = assembled.stop.clone();
     let told = tokio::spawn(until_told(stop.clone()));
     tell(settings, &assembled, address, role, printer);
-    let served = if runs_web { website.serve(listener, stop.clone()).await } else { Ok(stop.cancelled().await) };
+    let served = if runs_web {
+        website.serve(listener, stop.clone()).await
+    } else {
+        drop(website);
+        drop(listener);
+        stop.cancelled().await;
+        Ok(())
+    };
     stop.cancel();
     told.abort();
     if let Some(workers) = workers {
@@ -93,7 +101,7 @@ fn tell(
         "address": address.to_string(),
         "role": role.to_string(),
         "data": settings.data,
-        "sandbox": assembled.sandbox.as_ref().map(|sandbox| sandbox.url()),
+        "sandbox": assembled.sandbox.as_ref().map(Sandbox::url),
     });
     printer.answer(&facts, |page| {
         page.line(format!("wooo serves {url} ({role}); its data is in {}", settings.data.display()));

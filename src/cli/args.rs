@@ -20,6 +20,9 @@ pub(super) struct Cli {
     /// The form of the answer
     #[arg(long, global = true, value_enum, default_value_t = Format::Text, env = "WOOO_OUTPUT", hide_env_values = true)]
     pub(super) output: Format,
+    /// The form of the log, which goes to standard error
+    #[arg(long, global = true, value_enum, default_value_t = LogFormat::Text, env = "WOOO_LOG_FORMAT", hide_env_values = true)]
+    pub(super) log_format: LogFormat,
     #[command(flatten)]
     pub(super) color: ColorArg,
     #[command(subcommand)]
@@ -38,6 +41,12 @@ pub(super) enum Format {
     Text,
     Json,
     Yaml,
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+pub(super) enum LogFormat {
+    Text,
+    Json,
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
@@ -204,6 +213,26 @@ pub(super) struct ServeArgs {
     /// The settings [default: embedded parts in one data folder]
     #[arg(long, value_name = "FILE", env = "WOOO_CONFIG", hide_env_values = true)]
     pub(super) config: Option<PathBuf>,
+    /// The address to listen on [default: 127.0.0.1:8080]
+    #[arg(long, value_name = "ADDRESS", env = "WOOO_LISTEN", hide_env_values = true)]
+    pub(super) listen: Option<std::net::SocketAddr>,
+    /// The folder for everything that the service keeps [default: wooo-data]
+    #[arg(long, value_name = "DIR", env = "WOOO_DATA", hide_env_values = true)]
+    pub(super) data: Option<PathBuf>,
+    /// The database: a path or a PostgreSQL URL [default: wooo.db in the data folder]
+    #[arg(long, value_name = "PATH|URL", env = "WOOO_DATABASE", hide_env_values = true)]
+    pub(super) database: Option<String>,
+    /// What this process does: all of it, only the web server, or only the workers
+    #[arg(long, value_enum, default_value_t = Role::All, env = "WOOO_ROLE", hide_env_values = true)]
+    pub(super) role: Role,
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum, strum::Display)]
+#[strum(serialize_all = "lowercase")]
+pub(super) enum Role {
+    All,
+    Web,
+    Worker,
 }
 
 #[derive(Args, Debug)]

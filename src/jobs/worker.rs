@@ -3,11 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::FutureExt as _;
 use strum::IntoEnumIterator;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::Kind;
+use crate::domain::Problem;
 use crate::operations::lifecycle::{Failure, Next, Service};
 use crate::store::{self, Job, JobState};
 
@@ -104,7 +106,7 @@ impl Worker {
             Ok(()) => {}
             // Somebody else has it now, and what this worker did not write is written there.
             Err(store::Error::LeaseLost) => {
-                tracing::warn!(kind = %job.kind, payload = %job.payload, "the lease was lost")
+                tracing::warn!(kind = %job.kind, payload = %job.payload, "the lease was lost");
             }
             // It stays running until the lease ends, and is claimed again then.
             Err(error) => tracing::warn!(%error, kind = %job.kind, "the end of a job could not be written"),
@@ -156,8 +158,11 @@ impl Worker {
                 }
             }
         };
+        let work = std::panic::AssertUnwindSafe(kind.run(&self.service, job)).catch_unwind();
         tokio::select! {
-            ended = kind.run(&self.service, job) => ended,
+            ended = work => ended.unwrap_or_else(|_| {
+                Err(Failure::lasting(Problem::new("job.panicked", "a fault of wooo ended the job; its log says more")))
+            }),
             () = keep => Err(Failure::Lost),
         }
     }

@@ -23,7 +23,8 @@ pub(super) async fn alive() -> Json<Value> {
 /// `GET /readyz`: the database answers, and this process's workers take jobs. A cluster or a forge that is away is no
 /// reason to send nobody here any more.
 pub(super) async fn ready(State(state): State<AppState>) -> Result<Json<Value>, Answer> {
-    let unready = |detail: &str| Answer::from(Problem::new("service.unready", detail)).retry_after(Duration::from_secs(5));
+    let unready =
+        |detail: &str| Answer::from(Problem::new("service.unready", detail)).retry_after(Duration::from_secs(5));
     match tokio::time::timeout(PATIENCE, state.store().ping()).await {
         Ok(Ok(())) => {}
         Ok(Err(error)) => {

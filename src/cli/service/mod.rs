@@ -4,6 +4,8 @@
 
 mod assemble;
 mod settings;
+mod website;
 
 pub(super) use assemble::{Assembled, assemble};
 pub(super) use settings::ServiceSettings;
+pub(super) use website::{Website, listen};

@@ -49,7 +49,7 @@ pub fn look(service: &Service, settings: &FleetSettings, unit: &Unit) -> Result<
 }
 
 /// How the change of a commit stands in an environment.
-struct Seen_ {
+struct Judged {
     unit: Unit,
     sight: Option<Report>,
     verdict: Verdict,
@@ -135,7 +135,7 @@ fn pause(service: &Service, change: &Change, now: Timestamp) -> Duration {
     if is_fresh { service.timing.observe } else { service.timing.observe * 5 }
 }
 
-async fn judge_all(service: &Service, change: &Change, rows: &[Deployment]) -> Result<Vec<Seen_>, Failure> {
+async fn judge_all(service: &Service, change: &Change, rows: &[Deployment]) -> Result<Vec<Judged>, Failure> {
     let fleet = service.fleet(&change.fleet)?;
     let head = change.merged_sha.as_deref().and_then(|commit| commit.parse::<CommitId>().ok());
     let commit = change.commit_sha.as_deref().and_then(|commit| commit.parse::<CommitId>().ok()).or(head);
@@ -144,7 +144,7 @@ async fn judge_all(service: &Service, change: &Change, rows: &[Deployment]) -> R
     };
     let units: Vec<Unit> =
         rows.iter().map(|row| Unit { app: change.app.clone(), environment: row.environment.clone() }).collect();
-    let settings = fleet.with_place(move |place| settings_at_tip(place)).await?;
+    let settings = fleet.with_place(settings_at_tip).await?;
     let mut sights = Vec::new();
     for unit in &units {
         // An environment that has left the fleet says nothing any more.
@@ -173,7 +173,7 @@ fn judge_one(
     unit: Unit,
     sight: Option<Report>,
     (merged_at, deadline, now): (Timestamp, jiff::SignedDuration, Timestamp),
-) -> Result<Seen_, Problems> {
+) -> Result<Judged, Problems> {
     let controller = sight.as_ref().and_then(|report| report.controller.as_ref());
     let revision = |text: Option<&String>| text.and_then(|text| commit_of(text)?.parse::<CommitId>().ok());
     let applied = revision(controller.and_then(|controller| controller.applied_revision.as_ref()));
@@ -201,7 +201,7 @@ fn judge_one(
     } else {
         judge(sight.as_ref(), &expected, now)
     };
-    Ok(Seen_ { unit, sight, verdict, applied })
+    Ok(Judged { unit, sight, verdict, applied })
 }
 
 const fn as_live(standing: Standing) -> Live {
@@ -241,7 +241,7 @@ pub(super) fn as_seen(report: &Report, applied: Option<CommitId>) -> Seen {
 }
 
 /// Says on the forge and in Git what has become known of a change.
-async fn tell_forge(service: &Service, change: &Change, rows: &[Deployment], seen: &[Seen_]) -> Result<(), Failure> {
+async fn tell_forge(service: &Service, change: &Change, rows: &[Deployment], seen: &[Judged]) -> Result<(), Failure> {
     let fleet = service.fleet(&change.fleet)?;
     let Some(Ok(commit)) = change.commit_sha.as_deref().map(str::parse::<CommitId>) else { return Ok(()) };
     let mut told = Vec::new();

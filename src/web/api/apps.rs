@@ -109,11 +109,8 @@ pub async fn read(State(state): State<AppState>, access: Access, Id(id): Id<Stri
     let newest = newest_change(&state, &app).await?;
     let facts = facts(&app, newest.as_ref(), &placements);
     let tag = etag(app.version);
-    let detail = AppDetail {
-        app: AppView::new(app, placements),
-        steps: step_views(&facts),
-        change: newest.map(Into::into),
-    };
+    let detail =
+        AppDetail { app: AppView::new(app, placements), steps: step_views(&facts), change: newest.map(Into::into) };
     Ok(([(header::ETAG, tag)], Json(detail)).into_response())
 }
 
@@ -123,7 +120,8 @@ pub(super) fn etag(version: i64) -> String {
 }
 
 async fn newest_change(state: &AppState, app: &AppRecord) -> Result<Option<Change>, Answer> {
-    let filter = ChangeFilter { fleet: Some(app.fleet.clone()), app: Some(app.name.clone()), ..ChangeFilter::default() };
+    let filter =
+        ChangeFilter { fleet: Some(app.fleet.clone()), app: Some(app.name.clone()), ..ChangeFilter::default() };
     let paging = Paging { limit: Limit::new(1), after: None };
     Ok(state.store().changes(&filter, &paging).await?.items.into_iter().next())
 }
@@ -225,8 +223,7 @@ pub async fn deployments(
 ) -> Result<Json<Listing<DeploymentView>>, Answer> {
     let app = reach::app(&state, &access, &id).await?;
     let paging = paging(query.limit, query.cursor.as_deref())?;
-    let filter =
-        DeploymentFilter { app: Some(app.id), environment: query.environment, ..DeploymentFilter::default() };
+    let filter = DeploymentFilter { app: Some(app.id), environment: query.environment, ..DeploymentFilter::default() };
     Ok(Json(Listing::of(state.store().deployments(&filter, &paging).await?, Into::into)))
 }
 
@@ -342,7 +339,6 @@ pub async fn all_deployments(
         Some(id) => Some(reach::app(&state, &access, id).await?.id),
         None => None,
     };
-    let filter =
-        DeploymentFilter { scope: reach::scope(&state, &access), app, environment: query.environment, status };
+    let filter = DeploymentFilter { scope: reach::scope(&state, &access), app, environment: query.environment, status };
     Ok(Json(Listing::of(state.store().deployments(&filter, &paging).await?, Into::into)))
 }

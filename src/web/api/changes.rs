@@ -75,7 +75,9 @@ pub async fn list(
 
 fn states(text: &str) -> Result<Vec<ChangeState>, Problem> {
     let one = |word: &str| {
-        word.trim().parse().map_err(|_| Problem::new("query.invalid", "there is no such state of a change").field("state"))
+        word.trim()
+            .parse()
+            .map_err(|_| Problem::new("query.invalid", "there is no such state of a change").field("state"))
     };
     text.split(',').map(one).collect()
 }

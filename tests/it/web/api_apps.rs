@@ -59,7 +59,7 @@ async fn what_is_wrong_with_a_new_app_names_the_field() {
     let heard = refused(json!({"name": "shop", "replcias": 3}), 422, "spec.unknown_field", Some("replcias")).await;
     assert_eq!(heard.body["hint"], "did you mean `replicas`?");
     refused(json!({"name": "Foo_Bar"}), 422, "spec.value", Some("name")).await;
-    refused(json!({"domain": "a.example.com"}), 422, "spec.missing_field", None).await;
+    refused(json!({"domain": "a.example.com"}), 422, "spec.missing_field", Some("name")).await;
     refused(json!({"name": "shop", "environment": "nowhere"}), 404, "fleet.unknown_environment", None).await;
     refused(json!({"name": "shop", "fleet": "other"}), 404, "fleet.not_found", Some("fleet")).await;
     refused(json!({"name": "shop", "tenant": "core"}), 403, "policy.tenant", Some("tenant")).await;
@@ -105,7 +105,7 @@ async fn an_app_is_merged_configured_scaled_and_offboarded() {
     let merge = format!("/api/changes/{change}/merge");
     world.post(who, &merge, json!({"head": "x"})).await.problem(422, "spec.value");
     world.post("viewer@growth", &merge, json!({})).await.problem(403, "auth.forbidden");
-    world.post(who, &merge, json!({"head": "0".repeat(40)})).await.expect(409);
+    world.post(who, &merge, json!({"head": "1".repeat(40)})).await.expect(409);
     world.post(who, &merge, json!({"head": head})).await.expect(202);
     world.until(&change, "merged").await;
     world.post(who, &merge, json!({})).await.problem(409, "change.not_open");
@@ -221,7 +221,7 @@ async fn lists_are_paged_and_show_nobody_elses() {
         ("limit=1000000000", 422, "page.too_large"),
         ("limit=0", 422, "page.empty"),
         ("limit=x", 400, "query.invalid"),
-        ("cursor=x", 422, "page.cursor"),
+        ("cursor=x", 422, "store.cursor"),
         ("framework=cobol", 400, "query.invalid"),
         ("wrong=1", 400, "query.invalid"),
     ] {

@@ -120,7 +120,7 @@ fn start_fleet(folder: &std::path::Path) {
     let blob = writer.add(PreparedBlob::new(text.as_bytes())).unwrap();
     edits.put("fleet.yaml", blob).unwrap();
     let written = writer.finish(Some(tree.id()), &edits).unwrap();
-    let who = Signature { name: "t".to_owned(), email: "t@localhost".to_owned(), at: now };
+    let who = Signature { name: "t".to_owned(), email: "t@localhost".to_owned(), when: now };
     let text = message("Name tenants", "", &wooo::git::Trailers::new());
     let commit = repository.commit(written, &[tip], &who, &text).unwrap();
     repository.fast_forward(&base, commit, Some(tip)).unwrap();

@@ -70,6 +70,33 @@ fn the_description_of_the_api_is_the_one_that_the_service_serves() {
     assert!(new_app["properties"]["replicas"].is_object() && new_app["required"] == json!(["name"]), "{new_app}");
 }
 
+/// What `deploy/` holds for running wooo itself is what wooo renders for itself.
+#[test]
+fn the_manifests_of_wooo_are_rendered_by_wooo() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let out = folder.path().to_string_lossy().into_owned();
+    let words = ["render", "deploy/wooo.yaml", "--env", "production", "--fleet", "deploy/fleet", "-o", &out];
+    let output = wooo(&words);
+    assert!(output.status.success(), "{}", both(&output));
+    let names = |path: &Path| -> BTreeSet<String> {
+        let entries = std::fs::read_dir(path).expect("a folder").flatten();
+        entries.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect()
+    };
+    let standing = root().join("deploy/rendered");
+    let rendered = names(folder.path());
+    if updating() {
+        for gone in names(&standing).difference(&rendered) {
+            std::fs::remove_file(standing.join(gone)).expect("the file goes");
+        }
+    }
+    assert!(rendered.len() > 10, "{rendered:?}");
+    for name in &rendered {
+        let text = std::fs::read_to_string(folder.path().join(name)).expect("a rendered file is text");
+        fresh(&format!("deploy/rendered/{name}"), &text);
+    }
+    assert_eq!(names(&standing), rendered);
+}
+
 #[test]
 fn every_sample_fits_its_schema() {
     let app = Schema::named("app");

@@ -24,13 +24,15 @@ pub(super) fn runtime() -> Result<tokio::runtime::Runtime, Problem> {
 }
 
 pub(in crate::cli) fn run(args: &ServeArgs, printer: &Printer) -> Result<bool, Problems> {
-    let mut settings = match &args.config {
-        Some(path) => ServiceSettings::read(path)?,
-        None => ServiceSettings::default(),
+    let mut settings = match (&args.config, std::env::var("WOOO_SETTINGS")) {
+        (Some(path), _) => ServiceSettings::read(path)?,
+        (None, Ok(text)) => ServiceSettings::parse("WOOO_SETTINGS", &text)?,
+        (None, Err(_)) => ServiceSettings::default(),
     };
     settings.listen = args.listen.unwrap_or(settings.listen);
     settings.data = args.data.clone().unwrap_or(settings.data);
-    settings.database = args.database.clone().or(settings.database);
+    // The name under which most platforms, wooo's own add-on among them, hand a program its database.
+    settings.database = args.database.clone().or(settings.database).or_else(|| std::env::var("DATABASE_URL").ok());
     let runtime = runtime()?;
     let ended = runtime.block_on(serve(&settings, args.role, printer));
     // Work on a thread that blocks is not waited for: it writes nothing that its lease does not cover.

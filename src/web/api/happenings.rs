@@ -106,7 +106,8 @@ pub async fn alerts(
 ) -> Result<Json<Listing<AlertView>>, Answer> {
     let paging = paging(query.limit, query.cursor.as_deref())?;
     let status = query.status.as_deref().map(str::parse::<AlertStatus>).transpose();
-    let status = status.map_err(|_| Problem::new("query.invalid", "there is no such status of an alert").field("status"))?;
+    let status =
+        status.map_err(|_| Problem::new("query.invalid", "there is no such status of an alert").field("status"))?;
     let filter = AlertFilter {
         scope: reach::scope(&state, &access),
         app: own(&state, &access, query.app_id.as_deref()).await?,

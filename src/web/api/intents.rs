@@ -17,9 +17,7 @@ use super::reach;
 use super::view::ChangeView;
 use crate::domain::app_spec::Replicas;
 use crate::domain::intent::Size;
-use crate::domain::{
-    Action, AppName, ChangeState, Cpu, EnvironmentName, ImageRef, Intent, Memory, PlanName, Problem,
-};
+use crate::domain::{Action, AppName, ChangeState, Cpu, EnvironmentName, ImageRef, Intent, Memory, PlanName, Problem};
 use crate::operations::lifecycle::{self, Wish};
 use crate::store::{AppRecord, FleetName};
 use crate::web::auth::Access;

@@ -182,9 +182,7 @@ async fn lists_are_paged_and_show_nobody_elses() {
     loop {
         let page = world.get("viewer@growth", &path).await.expect(200);
         pages += 1;
-        names.extend(
-            page.body["items"].as_array().unwrap().iter().map(|app| app["name"].as_str().unwrap().to_owned()),
-        );
+        names.extend(page.body["items"].as_array().unwrap().iter().map(|app| app["name"].as_str().unwrap().to_owned()));
         match page.body["next"].as_str() {
             Some(next) => path = format!("/api/apps?limit=3&cursor={next}"),
             None => break,
@@ -192,7 +190,8 @@ async fn lists_are_paged_and_show_nobody_elses() {
     }
     assert_eq!(names, (0..7).map(|number| format!("app-{number}")).collect::<Vec<_>>());
     assert_eq!(pages, 3);
-    let of = async |who: &str, path: &str| world.get(who, path).await.expect(200).body["items"].as_array().unwrap().len();
+    let of =
+        async |who: &str, path: &str| world.get(who, path).await.expect(200).body["items"].as_array().unwrap().len();
     assert_eq!(of("viewer@core", "/api/apps").await, 1);
     assert_eq!(of("viewer@core", "/api/changes").await, 1);
     assert_eq!(of("nobody", "/api/apps").await, 0);

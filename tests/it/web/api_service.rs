@@ -85,7 +85,9 @@ async fn a_request_that_is_sent_twice_is_done_once() {
     // What was refused has done nothing, and its key is free.
     let key = [("idempotency-key", "two")];
     ask("deployer@growth", &key, &json!({"name": "Bad_Name"})).await.expect(422);
-    ask("deployer@growth", &key, &json!({"name": "event-system", "framework": "flask", "image": "x.example/e:1"})).await.expect(202);
+    ask("deployer@growth", &key, &json!({"name": "event-system", "framework": "flask", "image": "x.example/e:1"}))
+        .await
+        .expect(202);
     let changes = world.get("admin", "/api/changes").await.expect(200);
     assert_eq!(changes.body["items"].as_array().unwrap().len(), 2);
 }
@@ -118,7 +120,10 @@ async fn the_life_of_a_change_is_told_as_it_happens() {
         builder.body(Body::empty()).unwrap()
     };
     let response = world.raw(request(None)).await;
-    assert_eq!((response.status().as_u16(), &response.headers()["content-type"]), (200, &"text/event-stream".parse().unwrap()));
+    assert_eq!(
+        (response.status().as_u16(), &response.headers()["content-type"]),
+        (200, &"text/event-stream".parse().unwrap())
+    );
     let mut stream = response.into_body().into_data_stream();
     let mut rest = String::new();
     let mut states = Vec::new();

@@ -110,10 +110,8 @@ fn start_fleet(folder: &std::path::Path) {
     let tree = repository.tree(tip).unwrap();
     let text = wooo::files::FileTree::read_text(&tree, "fleet.yaml", 1 << 20).unwrap();
     let names: Vec<String> = (0..7).map(|number| format!("app-{number}")).collect();
-    let tenants = format!(
-        "tenants:\n  growth: {{apps: [event-system, shop, {}]}}\n  core: {{apps: [blog]}}\n",
-        names.join(", ")
-    );
+    let tenants =
+        format!("tenants:\n  growth: {{apps: [event-system, shop, {}]}}\n  core: {{apps: [blog]}}\n", names.join(", "));
     let text = text.replace("tenants: {}\n", &tenants);
     let mut edits = TreeEdits::new();
     let mut writer = repository.writer();

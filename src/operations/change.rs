@@ -176,7 +176,6 @@ fn attempt(place: &Place, intent: &Intent, request: &Request, options: Options) 
         files: Vec::new(),
     };
     let work = work_out(&fleet, intent, plan)?;
-    reached("render");
     change.files =
         work.files.iter().map(|(path, _)| path.clone()).chain(work.removed_folders.iter().cloned()).collect();
     change.diffs = work.diffs.clone();
@@ -187,6 +186,7 @@ fn attempt(place: &Place, intent: &Intent, request: &Request, options: Options) 
         }
         return Ok(change);
     }
+    reached("render");
     let new_tree = write(place, tree.id(), &work)?;
     if new_tree == tree.id() {
         clean_up_fulfilled(place, &branch, tip)?;

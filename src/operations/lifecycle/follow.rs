@@ -52,6 +52,7 @@ async fn open(
     if change.merge_mode != MergeMode::Auto || !is_ours || found.draft {
         return Ok(Next::Done);
     }
+    service.check(Some(fence)).await?;
     match fleet.forge.merge(found.number, found.head).await {
         Ok(_) => {
             reached("merge");
@@ -71,7 +72,7 @@ async fn open(
 
 /// Makes the change anew on the newest base: it is rendered again rather than rebased, and looked at again.
 async fn regenerate(service: &Service, fence: &Fence, fleet: &ServedFleet, change: &Change) -> Result<Next, Failure> {
-    match make(service, fleet, change).await {
+    match make(service, Some(fence), fleet, change).await {
         Ok(Some(made)) => {
             let mut tx = service.store.fenced(fence).await?;
             tx.update_change(&change.id, change.version, &made.update(change)).await?;
@@ -149,7 +150,7 @@ pub async fn merge(service: &Service, id: &ChangeId, head: Option<CommitId>) -> 
     match fleet.forge.merge(number, head).await {
         Ok(_) => {}
         Err(forge::Error::Conflict) if known == Some(head) => {
-            let made = make(service, fleet, &change).await?;
+            let made = make(service, None, fleet, &change).await?;
             let made = made
                 .ok_or_else(|| Problem::new("change.unchanged", "the fleet says by now what this change asks for"))?;
             let mut tx = service.store.begin().await.map_err(store_problem)?;

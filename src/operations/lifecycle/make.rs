@@ -14,7 +14,7 @@ use crate::operations::gate::{self, Decision, Verdict};
 use crate::operations::place::Place;
 use crate::operations::record::{Event, What, note};
 use crate::operations::{git_problems, reached, tell};
-use crate::store::{Change, ChangeUpdate};
+use crate::store::{Change, ChangeUpdate, Fence};
 
 /// A change that was made.
 pub(super) struct Made {
@@ -28,8 +28,14 @@ pub(super) struct Made {
     pub(super) images: Vec<(EnvironmentName, Option<ImageRef>)>,
 }
 
-/// Makes the change; `None` if there is nothing to change.
-pub(super) async fn make(service: &Service, fleet: &ServedFleet, change: &Change) -> Result<Option<Made>, Failure> {
+/// Makes the change; `None` if there is nothing to change. With a fence, the forge is only asked for something while it
+/// holds: a worker that slept through its lease must not open what another one has opened and merged by now.
+pub(super) async fn make(
+    service: &Service,
+    fence: Option<&Fence>,
+    fleet: &ServedFleet,
+    change: &Change,
+) -> Result<Option<Made>, Failure> {
     let intent = intent_of(change)?;
     // The time is that of the wish: made again, the change is the same.
     let request = service.request(&change.actor, change.reason.as_deref(), change.created_at, &change.id);
@@ -54,6 +60,7 @@ pub(super) async fn make(service: &Service, fleet: &ServedFleet, change: &Change
     let commit = parsed::<CommitId>(made.commit.as_deref())?;
     let branch = parsed::<BranchName>(made.branch.as_deref())?;
     let verdict = gate::decide(&settings, &made.diffs);
+    service.check(fence).await?;
     let merge_request = propose(fleet, change, &intent, &made, &verdict, branch, target).await?;
     reached("open");
     for status in tell::check_statuses(&made.diffs, &verdict)? {

@@ -83,6 +83,7 @@ pub async fn observe(service: &Service, fence: &Fence, id: &ChangeId) -> Result<
         }
     }
     if answers != rows {
+        service.check(Some(fence)).await?;
         tell_forge(service, &change, &answers, &seen).await?;
     }
     let outcome = answers.iter().filter_map(|row| row.outcome).max();

@@ -30,7 +30,7 @@ pub async fn propose(service: &Service, fence: &Fence, id: &ChangeId) -> Result<
     if let Some(merged) = merged_before(fleet, &change).await? {
         return follow::merged(service, fence, &change, &merged).await;
     }
-    match make(service, fleet, &change).await {
+    match make(service, Some(fence), fleet, &change).await {
         Ok(Some(made)) => {
             for rival in &rivals {
                 close::replace(service, fleet, rival, &change).await?;

@@ -13,8 +13,8 @@ use crate::domain::{AppName, ChangeState, FleetSettings, Problem, Problems};
 use crate::git::CommitId;
 use crate::operations::batch::Unit;
 use crate::operations::fleet::Fleet;
-use crate::operations::place::Place;
-use crate::operations::{audit, git_problems};
+use crate::operations::place::{OWN_PREFIX, Place};
+use crate::operations::{audit, change, git_problems};
 use crate::store::{
     AppFilter, AppId, Change, ChangeFilter, Fence, FleetName, FleetRecord, Limit, NewJob, Paging, Store,
 };
@@ -103,6 +103,7 @@ pub async fn refresh(service: &Service, fence: &Fence, name: &FleetName) -> Resu
         News::None { settings } => settings,
         News::Some(news) => write(service, fence, name, *news).await?,
     };
+    fleet.with_place(sweep).await?;
     keep_going(service, fence, name).await?;
     see(service, fence, name, &settings).await?;
     again(&service.store, fence, &job(name), service.timing.refresh).await
@@ -195,6 +196,18 @@ async fn write(service: &Service, fence: &Fence, name: &FleetName, news: Fresh) 
     tx.put_fleet(&FleetRecord { name: name.clone(), url, branch: news.branch, tip, indexed_at }).await?;
     tx.commit().await?;
     Ok(news.settings)
+}
+
+/// Deletes wooo's own branches whose commits are on the synced branch: a worker that was stopped at the wrong moment can
+/// have put one back.
+fn sweep(place: &Place) -> Result<(), Problems> {
+    let tip = place.tip()?;
+    for (branch, at) in place.repository.branches_with_prefix(OWN_PREFIX).map_err(git_problems)? {
+        if place.repository.is_ancestor(at, tip).map_err(git_problems)? {
+            change::clean_up_merged(place, &branch, tip).map_err(git_problems)?;
+        }
+    }
+    Ok(())
 }
 
 /// Queues the next step of every change that is not done, unless it is queued.

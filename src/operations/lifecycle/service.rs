@@ -16,7 +16,7 @@ use crate::git::{Access, Network, RemoteUrl};
 use crate::operations::fleet::Fleet;
 use crate::operations::place::Place;
 use crate::operations::{Request, git_problems};
-use crate::store::{FleetName, NewJob, Store};
+use crate::store::{Fence, FleetName, NewJob, Store};
 
 /// How patient the service is.
 #[derive(Clone, Copy, Debug)]
@@ -165,6 +165,15 @@ impl Service {
             committer: self.committer.clone(),
             change_id: Some(id.clone()),
         }
+    }
+
+    /// Whether a fence still holds. Asked right before something is done outside of the database, which cannot be done
+    /// in one step with asking.
+    pub(super) async fn check(&self, fence: Option<&Fence>) -> Result<(), Failure> {
+        if let Some(fence) = fence {
+            self.store.fenced(fence).await?.rollback().await?;
+        }
+        Ok(())
     }
 
     /// The time, as the database has it.

@@ -24,7 +24,7 @@ const CONFLICT: (&str, &str) = ("409", "What is there stands in the way");
 const REFUSED: (&str, &str) = ("422", "It can be read and is not possible");
 
 /// What may be answered instead of something that was to be read.
-pub struct Reading;
+pub(super) struct Reading;
 
 impl IntoResponses for Reading {
     fn responses() -> BTreeMap<String, RefOr<Response>> {
@@ -33,7 +33,7 @@ impl IntoResponses for Reading {
 }
 
 /// What may be answered instead of something that was to be done.
-pub struct Writing;
+pub(super) struct Writing;
 
 impl IntoResponses for Writing {
     fn responses() -> BTreeMap<String, RefOr<Response>> {

@@ -137,9 +137,9 @@ pub(super) async fn merged(
 async fn undone(service: &Service, change: &Change) -> Result<Vec<Deployment>, Failure> {
     let Some(environment) = &change.environment else { return Ok(Vec::new()) };
     let filter = DeploymentFilter {
-        apps: Some(vec![AppId::of(&change.fleet, &change.app)]),
+        app: Some(AppId::of(&change.fleet, &change.app)),
         environment: Some(environment.clone()),
-        status: None,
+        ..DeploymentFilter::default()
     };
     let newest = service.store.deployments(&filter, &Paging::default()).await?.items;
     let is_before = |row: &Deployment| row.change_id != change.id && row.status != DeploymentStatus::Pending;

@@ -445,7 +445,7 @@ mod tests {
             ("env.GONE", None),
             ("replicas", Some("3")),
             ("domain", None),
-            ("command", Some("- a\n- 'b: c'")),
+            ("command", Some("- a\n- \"b: c\"")),
             ("alerts.memory_percent", Some("95")),
         ];
         let expected: Vec<_> = expected.map(|(name, value)| (name.to_owned(), value.map(str::to_owned))).into();

@@ -191,8 +191,12 @@ mod tests {
         }));
         assert_eq!(new.environment.as_ref().map(EnvironmentName::as_str), Some("staging"));
         let (spec, text) = new.spec().unwrap();
-        assert_eq!(spec.env.get(&"A".parse().unwrap()).unwrap().as_str(), "no");
-        insta::assert_snapshot!(text, @"");
+        assert_eq!(spec.env.get(&"A".parse::<crate::domain::VariableName>().unwrap()).unwrap().as_str(), "no");
+        assert_eq!(
+            text,
+            "name: event-system\ndisplay_name: 活動報名網站\ndomain: event.wooo.work\nplan: standard\nenv:\n  TZ: Asia/Taipei\n  \
+             A: \"no\"\n  B: 8\nworkers:\n- name: celery\n  command:\n  - celery\n  - -A\n  - app\n"
+        );
     }
 
     #[test]
@@ -201,7 +205,7 @@ mod tests {
         assert_eq!((code.as_str(), field.as_deref()), ("spec.unknown_field", Some("replcias")));
         assert_eq!(hints, ["did you mean `replicas`?"]);
         let (code, field, _) = refused(json!({"name": "a", "workers": [{"name": "w", "command": []}]}));
-        assert_eq!((code.as_str(), field.as_deref()), ("spec.value", Some("workers.command")));
+        assert_eq!((code.as_str(), field.as_deref()), ("spec.value", Some("workers[0].command")));
         let (_, field, _) = refused(json!({"name": "a", "autoscale": {"min": 1, "max": "x"}}));
         assert_eq!(field.as_deref(), Some("autoscale.max"));
         let (code, field, _) = refused(json!({"name": "Foo_Bar"}));

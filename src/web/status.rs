@@ -13,6 +13,7 @@ const STATUSES: &[(&str, StatusCode)] = &[
     ("auth.exchange_denied", StatusCode::FORBIDDEN),
     ("auth.flow", StatusCode::BAD_REQUEST),
     ("auth.forbidden", StatusCode::FORBIDDEN),
+    ("auth.grant", StatusCode::BAD_REQUEST),
     ("auth.keys", StatusCode::INTERNAL_SERVER_ERROR),
     ("auth.locked", StatusCode::TOO_MANY_REQUESTS),
     ("auth.password", StatusCode::UNPROCESSABLE_ENTITY),
@@ -128,6 +129,12 @@ const STATUSES: &[(&str, StatusCode)] = &[
     ("store.*", StatusCode::INTERNAL_SERVER_ERROR),
     ("template.unknown", StatusCode::NOT_FOUND),
     ("template.*", StatusCode::UNPROCESSABLE_ENTITY),
+    ("tenant.*", StatusCode::NOT_FOUND),
+    ("user.exists", StatusCode::CONFLICT),
+    ("user.in_fleet", StatusCode::CONFLICT),
+    ("user.last_admin", StatusCode::CONFLICT),
+    ("user.value", StatusCode::UNPROCESSABLE_ENTITY),
+    ("user.*", StatusCode::NOT_FOUND),
 ];
 
 /// The status of a code, or nothing if the table does not know its area.

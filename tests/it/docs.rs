@@ -40,7 +40,7 @@ fn the_schemas_are_the_ones_that_the_program_prints() {
 
 #[test]
 fn the_description_of_the_api_is_the_one_that_the_service_serves() {
-    let document = wooo::web::server::describe(wooo::web::auth::Routes::new());
+    let document = wooo::web::server::describe(wooo::web::people::routes());
     let text = serde_json::to_string_pretty(&document).expect("it is JSON") + "\n";
     fresh("docs/openapi.json", &text);
     assert_eq!(document["openapi"], "3.1.0");

@@ -9,7 +9,7 @@ use crate::store::User;
 /// A text of a body that no log shows.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(from = "String")]
-pub struct Secret(pub SecretString);
+pub(super) struct Secret(pub SecretString);
 
 impl From<String> for Secret {
     fn from(text: String) -> Self {
@@ -21,13 +21,15 @@ impl From<String> for Secret {
 ///
 /// # Errors
 /// Those of the value.
-pub fn given<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<T>>, D::Error> {
+pub(super) fn given<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<Option<T>>, D::Error> {
     Option::deserialize(deserializer).map(Some)
 }
 
 /// A person.
 #[derive(Clone, Debug, Serialize, ToSchema)]
-pub struct UserView {
+pub(super) struct UserView {
     /// Their id.
     #[schema(example = "0198c5c2-3c55-7b41-9d0e-0d0c6e0f5a11")]
     pub id: String,

@@ -78,6 +78,15 @@ impl Tx {
         Ok(())
     }
 
+    /// Forgets every key whose request has no answer: for the one process of a database, when it starts.
+    ///
+    /// # Errors
+    /// Those of a write.
+    pub async fn forget_unanswered_requests(&mut self) -> Result<(), Error> {
+        Statement::new("DELETE FROM idempotency_keys WHERE status IS NULL").run(self.on()).await?;
+        Ok(())
+    }
+
     /// Writes the key down, if it is new. A twin in another transaction is waited for.
     ///
     /// # Errors

@@ -25,8 +25,8 @@ use crate::store::{self, Attempt, IdempotencyKey, Store};
 
 /// How long a key is remembered.
 const LIFE: Duration = Duration::from_secs(24 * 3600);
-/// How long a request may be at work before its key is thought to be abandoned.
-const ABANDONED: Duration = Duration::from_secs(300);
+/// How long a request may be at work before its key is thought to be abandoned: longer than any answer may take.
+const ABANDONED: Duration = Duration::from_secs(70);
 /// The longest key.
 const MAX_KEY: usize = 255;
 

@@ -110,7 +110,7 @@ impl<'a> Demo<'a> {
         self.heading("2. It is promoted: production waits for a person");
         let id = self.change("production", Action::Promote, "ready for everybody", Expected::Waiting).await?;
         self.line("a person merges it");
-        lifecycle::merge(&self.assembled.service, &id, None).await?;
+        lifecycle::merge(&self.assembled.service, &id, "local:you", None).await?;
         self.follow(&id, Expected::Outcome(Outcome::Healthy)).await?;
         self.heading("3. A bad image is deployed");
         let deploy = Action::Deploy { image: BAD.parse().map_err(|error| failed(&error))? };

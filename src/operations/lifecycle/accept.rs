@@ -10,7 +10,7 @@ use crate::domain::{Action, AppSpec, ChangeId, ChangeState, Document, Intent, Pr
 use crate::operations::change::{self, Options, Stage};
 use crate::operations::fleet::Fleet;
 use crate::operations::{git_problems, reached};
-use crate::store::{self, AppId, AppRecord, Change, ChangeContent, ChangeFilter, FleetName, Limit, Paging};
+use crate::store::{self, AppId, AppRecord, AuditEntry, Change, ChangeContent, ChangeFilter, FleetName, Limit, Paging};
 
 /// What somebody asks the service for.
 #[derive(Clone, Debug)]
@@ -85,12 +85,27 @@ pub async fn accept(service: &Service, wish: &Wish) -> Result<Accepted, Problems
         tx.put_app(app).await.map_err(failed)?;
     }
     tx.insert_change(&change, &content).await.map_err(failed)?;
+    tx.append_audit(&act(&change, now, &change.actor, "change.accepted")).await.map_err(failed)?;
     if change.state == ChangeState::Accepted {
         tx.enqueue(&job_about(kinds::PROPOSE, &change)).await.map_err(failed)?;
     }
     tx.commit().await.map_err(failed)?;
     reached("accept");
     Ok(Accepted { change, is_new: true })
+}
+
+/// What somebody did about a change, as a row of the audit trail.
+pub(super) fn act(change: &Change, at: jiff::Timestamp, actor: &str, action: &str) -> AuditEntry {
+    AuditEntry {
+        tenant: change.tenant.clone(),
+        fleet: Some(change.fleet.clone()),
+        app: Some(change.app.clone()),
+        environment: change.environment.clone(),
+        change_id: Some(change.id.clone()),
+        commit_sha: change.commit_sha.clone(),
+        detail: Some(serde_json::json!({ "verb": change.action, "subject": change.subject, "reason": change.reason })),
+        ..AuditEntry::service(at, actor, action)
+    }
 }
 
 /// What a reviewer reads of a change that was worked out.

@@ -1,5 +1,6 @@
 //! The ways in which a change ends without being merged.
 
+use super::accept::act;
 use super::service::{ServedFleet, Service};
 use super::{Failure, Next, as_json};
 use crate::domain::{ChangeId, ChangeState, Problem, Problems};
@@ -57,6 +58,8 @@ pub async fn close(service: &Service, id: &ChangeId, actor: &str, reason: Option
     say(service, &change, &reason).await.map_err(problems)?;
     let mut tx = service.store.begin().await.map_err(|error| error.problem())?;
     tx.update_change(&change.id, change.version, &update(&change, &reason)).await.map_err(|error| error.problem())?;
+    let at = tx.now().await.map_err(|error| error.problem())?;
+    tx.append_audit(&act(&change, at, actor, "change.closed")).await.map_err(|error| error.problem())?;
     tx.commit().await.map_err(|error| error.problem())?;
     let now = service.store.change(id).await.map_err(|error| error.problem())?;
     Ok(now.unwrap_or(change))

@@ -1,5 +1,6 @@
 //! The second step: what becomes of a merge request, and merging it where that is allowed.
 
+use super::accept::act;
 use super::close::number;
 use super::make::make;
 use super::service::{ServedFleet, Service, job_about};
@@ -151,7 +152,7 @@ async fn undone(service: &Service, change: &Change) -> Result<Vec<Deployment>, F
 /// # Errors
 /// `change.not_open`; `change.regenerated` if it had to be made anew and differs from what was looked at; what the forge
 /// demands.
-pub async fn merge(service: &Service, id: &ChangeId, head: Option<CommitId>) -> Result<Change, Problems> {
+pub async fn merge(service: &Service, id: &ChangeId, actor: &str, head: Option<CommitId>) -> Result<Change, Problems> {
     let store_problem = |error: crate::store::Error| Problems::from(error.problem());
     let change = service.store.change(id).await.map_err(store_problem)?;
     let change = change.ok_or_else(|| Problem::new("change.not_found", "there is no such change"))?;
@@ -182,6 +183,8 @@ pub async fn merge(service: &Service, id: &ChangeId, head: Option<CommitId>) -> 
         Err(error) => return Err(Problem::from(error).into()),
     }
     let mut tx = service.store.begin().await.map_err(store_problem)?;
+    let at = tx.now().await.map_err(store_problem)?;
+    tx.append_audit(&act(&change, at, actor, "change.merged")).await.map_err(store_problem)?;
     tx.enqueue(&job_about(kinds::FOLLOW, &change).priority(20)).await.map_err(store_problem)?;
     tx.commit().await.map_err(store_problem)?;
     let now = service.store.change(id).await.map_err(store_problem)?;

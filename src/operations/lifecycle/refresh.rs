@@ -22,6 +22,8 @@ use crate::store::{
 
 /// How long jobs that ended are kept.
 const KEEP_JOBS: Duration = Duration::from_secs(7 * 24 * 3600);
+/// How long the keys of requests are kept, which is longer than they are good for.
+const KEEP_KEYS: Duration = Duration::from_secs(2 * 24 * 3600);
 /// How often what is kept for a while only is forgotten.
 const PRUNE_EVERY: Duration = Duration::from_secs(3600);
 
@@ -35,12 +37,17 @@ fn prune_job() -> NewJob {
     NewJob::new(kinds::PRUNE, "all").dedup(kinds::PRUNE).serial(kinds::PRUNE).attempts(1_000_000)
 }
 
-/// Queues the periodic work, unless it is queued: called when a service starts.
+/// Queues the periodic work, unless it is queued, and lets go of what the process before may have held: called when a
+/// service starts.
 ///
 /// # Errors
 /// [`Failure`].
 pub async fn start(service: &Service) -> Result<(), Failure> {
     let mut tx = service.store.begin().await?;
+    if !service.store.is_shared() {
+        // Whoever asked is told to ask again, and must not be told that somebody is at it.
+        tx.forget_unanswered_requests().await?;
+    }
     for fleet in service.fleets.keys() {
         tx.enqueue(&job(fleet)).await?;
     }
@@ -65,6 +72,10 @@ pub async fn refresh_soon(service: &Service, fleet: &FleetName) -> Result<(), cr
 /// [`Failure`].
 pub async fn prune(service: &Service, fence: &Fence) -> Result<Next, Failure> {
     service.store.prune_jobs(KEEP_JOBS).await?;
+    service.store.prune_idempotency_keys(KEEP_KEYS).await?;
+    service.store.prune_metrics().await?;
+    service.store.prune_sessions(KEEP_JOBS).await?;
+    service.store.prune_login_failures(KEEP_KEYS).await?;
     again(&service.store, fence, &prune_job(), PRUNE_EVERY).await
 }
 

@@ -157,7 +157,7 @@ pub(super) async fn merge(
     let change = reach::change(&state, &access, &id).await?;
     let head = body.head.map(|text| text.parse::<CommitId>()).transpose();
     let head = head.map_err(|_| Problem::new("spec.value", "`head` is not the id of a commit").field("head"))?;
-    let change = lifecycle::merge(&state.service, &change.id, head).await?;
+    let change = lifecycle::merge(&state.service, &change.id, &access.principal().display, head).await?;
     Ok((axum::http::StatusCode::ACCEPTED, Json(ChangeView::from(change))).into_response())
 }
 

@@ -58,6 +58,8 @@ pub async fn list(State(state): State<AppState>, access: Access) -> Result<Json<
             indexed_at: record.and_then(|record| record.indexed_at),
         }
     };
+    // Where there is none, the caller has been asked all the same.
+    let _asked = access.visible("");
     let seen = state.service.fleets.keys().filter(|name| reach::sees(&access, name));
     Ok(Json(Listing::whole(seen.map(view).collect())))
 }

@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use secrecy::{ExposeSecret as _, SecretString};
+use secrecy::{ExposeSecret, SecretString};
 
 use crate::domain::{Problem, Role};
 use crate::store::{self, NewToken, NewUser, Profile, UserId};
@@ -152,7 +152,7 @@ async fn forget(
             Some(user) => store.password_hash(&user.id).await?,
             None => None,
         };
-        let hash = hash.as_ref().map(|hash| hash.expose_secret());
+        let hash = hash.as_ref().map(ExposeSecret::expose_secret);
         if auth.passwords().verify(&password.text, hash).await? == Verdict::Wrong {
             remove(password_file);
         }

@@ -25,7 +25,7 @@ const MAX_BODY: usize = 32 << 10;
 
 /// What is exchanged.
 #[derive(Debug, Deserialize, ToSchema)]
-pub struct Exchange {
+pub(super) struct Exchange {
     /// `urn:ietf:params:oauth:grant-type:token-exchange`
     #[schema(example = "urn:ietf:params:oauth:grant-type:token-exchange")]
     grant_type: String,
@@ -39,7 +39,7 @@ pub struct Exchange {
 
 /// A token of ours.
 #[derive(Debug, Serialize, ToSchema)]
-pub struct Exchanged {
+pub(super) struct Exchanged {
     /// The token, to be sent as `Authorization: Bearer`.
     access_token: String,
     /// What kind of token it is.
@@ -63,7 +63,7 @@ pub struct Exchanged {
     responses((status = 200, description = "A token for ten minutes", body = Exchanged),
         (status = 401, description = "The token is not valid here"),
         (status = 403, description = "No trust rule admits the pipeline"), Writing))]
-pub async fn exchange(auth: Auth, address: ClientAddress, request: Request) -> Result<Response, Answer> {
+pub(super) async fn exchange(auth: Auth, address: ClientAddress, request: Request) -> Result<Response, Answer> {
     let is_form = request.headers().get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).is_some_and(|kind| {
         let essence = kind.split(';').next().unwrap_or_default().trim();
         essence.eq_ignore_ascii_case("application/x-www-form-urlencoded")

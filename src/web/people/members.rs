@@ -23,7 +23,7 @@ use crate::web::state::AppState;
 
 /// A role of a person in the tenant.
 #[derive(Debug, Serialize, ToSchema)]
-pub struct MemberView {
+pub(super) struct MemberView {
     /// The person's id.
     user: String,
     /// Their e-mail address.
@@ -39,7 +39,7 @@ pub struct MemberView {
 /// A role to be given.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub struct NewMember {
+pub(super) struct NewMember {
     /// The person's id or e-mail address.
     user: String,
     /// `viewer`, `deployer` or `owner`.
@@ -60,7 +60,7 @@ async fn tenant(state: &AppState, access: &Access, fleet: FleetName, tenant: Ten
 #[utoipa::path(get, path = "/api/tenants/{fleet}/{tenant}/members", tag = "users", operation_id = "list_members",
     params(("fleet" = String, Path, description = "The fleet"), ("tenant" = String, Path, description = "The tenant")),
     responses((status = 200, description = "All roles in it", body = Listing<MemberView>), Reading))]
-pub async fn list(
+pub(super) async fn list(
     State(state): State<AppState>,
     access: Access,
     Id((fleet, name)): Id<(FleetName, TenantName)>,
@@ -87,7 +87,7 @@ fn view(member: Membership, user: Option<User>) -> MemberView {
     params(("fleet" = String, Path, description = "The fleet"), ("tenant" = String, Path, description = "The tenant")),
     request_body = NewMember,
     responses((status = 200, description = "The role", body = MemberView), Writing))]
-pub async fn put(
+pub(super) async fn put(
     State(state): State<AppState>,
     access: Access,
     address: ClientAddress,
@@ -124,7 +124,7 @@ pub async fn put(
     params(("fleet" = String, Path, description = "The fleet"), ("tenant" = String, Path, description = "The tenant"),
         ("user" = String, Path, description = "The person's id")),
     responses((status = 204, description = "They have none that was given here"), Writing))]
-pub async fn remove(
+pub(super) async fn remove(
     State(state): State<AppState>,
     access: Access,
     address: ClientAddress,

@@ -25,7 +25,7 @@ use crate::web::state::AppState;
 /// How somebody signs in.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Login {
+pub(super) struct Login {
     /// Their e-mail address.
     email: String,
     /// Their password.
@@ -39,7 +39,7 @@ pub struct Login {
 /// How a session is kept.
 #[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, ToSchema)]
 #[serde(rename_all = "lowercase")]
-pub enum Kept {
+pub(super) enum Kept {
     /// By a browser, in a cookie that scripts cannot read.
     #[default]
     Cookie,
@@ -49,7 +49,7 @@ pub enum Kept {
 
 /// A session that has begun.
 #[derive(Debug, Serialize, ToSchema)]
-pub struct Session {
+pub(super) struct Session {
     /// Whose it is.
     user: UserView,
     /// What a browser sends in the header `X-Wooo-CSRF` with everything that changes something.
@@ -70,7 +70,11 @@ pub struct Session {
         headers(("Set-Cookie" = String, description = "The session, unless a bearer token was asked for"))),
         (status = 401, description = "The address or the password is wrong"),
         (status = 403, description = "The request comes from another site's page"), Writing))]
-pub async fn login(auth: Auth, address: ClientAddress, JsonBody(login): JsonBody<Login>) -> Result<Response, Answer> {
+pub(super) async fn login(
+    auth: Auth,
+    address: ClientAddress,
+    JsonBody(login): JsonBody<Login>,
+) -> Result<Response, Answer> {
     let signed_in = auth.sign_in(&login.email, &login.password.0, address).await?;
     let is_bearer = login.session == Kept::Bearer;
     let session = Session {
@@ -108,14 +112,14 @@ fn farewell(auth: &Auth) -> Response {
 /// Sign out
 #[utoipa::path(post, path = "/api/auth/logout", tag = "auth", operation_id = "logout",
     responses((status = 204, description = "The session has ended"), Writing))]
-pub async fn logout(auth: Auth, access: Access, address: ClientAddress) -> Result<Response, Answer> {
+pub(super) async fn logout(auth: Auth, access: Access, address: ClientAddress) -> Result<Response, Answer> {
     auth.sign_out(access.principal(), address).await?;
     Ok(farewell(&auth))
 }
 
 /// Who somebody is, and what they may.
 #[derive(Debug, Serialize, ToSchema)]
-pub struct Me {
+pub(super) struct Me {
     /// How they are named in commits and in the audit.
     #[schema(example = "local:alice@example.com")]
     name: String,
@@ -135,7 +139,7 @@ pub struct Me {
 
 /// A role somewhere.
 #[derive(Debug, Serialize, ToSchema)]
-pub struct RoleView {
+pub(super) struct RoleView {
     /// The fleet; null for all.
     fleet: Option<String>,
     /// The tenant; null if the role is for single apps.
@@ -149,7 +153,7 @@ pub struct RoleView {
 /// Ask who one is
 #[utoipa::path(get, path = "/api/auth/me", tag = "auth", operation_id = "me",
     responses((status = 200, description = "Who asks, with all roles", body = Me), Reading))]
-pub async fn me(State(state): State<AppState>, auth: Auth, access: Access) -> Result<Response, Answer> {
+pub(super) async fn me(State(state): State<AppState>, auth: Auth, access: Access) -> Result<Response, Answer> {
     let principal = access.principal();
     let user = match principal.user().and_then(|id| id.parse::<UserId>().ok()) {
         Some(id) => state.store().user(&id).await?.map(UserView::from),
@@ -180,7 +184,7 @@ pub async fn me(State(state): State<AppState>, auth: Auth, access: Access) -> Re
 /// A new password.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub struct NewPassword {
+pub(super) struct NewPassword {
     /// The password until now.
     #[schema(value_type = String, format = Password)]
     old: Secret,
@@ -195,7 +199,7 @@ pub struct NewPassword {
 #[utoipa::path(post, path = "/api/auth/password", tag = "auth", operation_id = "change_password",
     request_body = NewPassword,
     responses((status = 204, description = "Sign in again with the new one"), Writing))]
-pub async fn password(
+pub(super) async fn password(
     auth: Auth,
     access: Access,
     address: ClientAddress,
@@ -207,7 +211,7 @@ pub async fn password(
 
 /// A way to sign in.
 #[derive(Debug, Serialize, ToSchema)]
-pub struct ProviderView {
+pub(super) struct ProviderView {
     /// Its name in paths.
     #[schema(example = "github")]
     name: String,
@@ -222,7 +226,7 @@ pub struct ProviderView {
 /// List the forges to sign in with
 #[utoipa::path(get, path = "/api/auth/providers", tag = "auth", operation_id = "list_providers",
     responses((status = 200, description = "All of them", body = Listing<ProviderView>), Reading))]
-pub async fn providers(auth: Auth) -> Json<Listing<ProviderView>> {
+pub(super) async fn providers(auth: Auth) -> Json<Listing<ProviderView>> {
     let view =
         |(name, kind): (&str, _)| ProviderView { name: name.to_owned(), kind, href: format!("/api/auth/forge/{name}") };
     Json(Listing::whole(auth.forges().providers().map(view).collect()))
@@ -232,7 +236,7 @@ pub async fn providers(auth: Auth) -> Json<Listing<ProviderView>> {
 #[derive(Debug, Default, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
-pub struct Next {
+pub(super) struct Next {
     /// A page of the portal; anything else leads to the start page.
     next: Option<String>,
 }
@@ -241,7 +245,7 @@ pub struct Next {
 #[utoipa::path(get, path = "/api/auth/forge/{provider}", tag = "auth", operation_id = "begin_forge_login",
     params(("provider" = String, Path, description = "The name of the provider"), Next),
     responses((status = 302, description = "To the provider's page"), Reading))]
-pub async fn begin(
+pub(super) async fn begin(
     auth: Auth,
     address: ClientAddress,
     Id(provider): Id<String>,
@@ -265,7 +269,7 @@ fn found(location: &str) -> Result<Response, Answer> {
 #[derive(Debug, IntoParams)]
 #[into_params(parameter_in = Query)]
 #[expect(dead_code, reason = "it is only described; the handler reads the query as a `Callback`")]
-pub struct CallbackQuery {
+pub(super) struct CallbackQuery {
     /// What is exchanged for the person's identity.
     code: Option<String>,
     /// What was sent to the provider.
@@ -283,7 +287,7 @@ pub struct CallbackQuery {
     params(("provider" = String, Path, description = "The name of the provider"), CallbackQuery),
     responses((status = 302, description = "Signed in, to the page that was wanted"),
         (status = 401, description = "Nobody here has this account"), Reading))]
-pub async fn finish(
+pub(super) async fn finish(
     auth: Auth,
     address: ClientAddress,
     headers: HeaderMap,

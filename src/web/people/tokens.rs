@@ -24,7 +24,7 @@ use crate::web::state::AppState;
 /// A token that is wanted.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub struct NewTokenBody {
+pub(super) struct NewTokenBody {
     /// What it is called.
     #[schema(example = "deploys of the shop", max_length = 100)]
     name: String,
@@ -51,7 +51,7 @@ pub struct NewTokenBody {
 
 /// An API token.
 #[derive(Debug, Serialize, ToSchema)]
-pub struct TokenView {
+pub(super) struct TokenView {
     /// Its id.
     id: String,
     /// What it is called.
@@ -102,7 +102,7 @@ impl From<Token> for TokenView {
 
 /// A token that was just made.
 #[derive(Debug, Serialize, ToSchema)]
-pub struct MadeToken {
+pub(super) struct MadeToken {
     /// The token itself. It is shown this once and kept nowhere.
     token: String,
     #[serde(flatten)]
@@ -113,7 +113,7 @@ pub struct MadeToken {
 #[utoipa::path(get, path = "/api/auth/tokens", tag = "users", operation_id = "list_tokens",
     responses((status = 200, description = "All, also those that are over, newest first", body = Listing<TokenView>),
         Reading))]
-pub async fn list(State(state): State<AppState>, access: Access) -> Result<Json<Listing<TokenView>>, Answer> {
+pub(super) async fn list(State(state): State<AppState>, access: Access) -> Result<Json<Listing<TokenView>>, Answer> {
     let user: UserId = access.principal().user().and_then(|id| id.parse().ok()).ok_or(AuthError::NotPerson)?;
     let tokens = state.store().tokens_of(&user).await?;
     Ok(Json(Listing::whole(tokens.into_iter().map(TokenView::from).collect())))
@@ -123,7 +123,7 @@ pub async fn list(State(state): State<AppState>, access: Access) -> Result<Json<
 #[utoipa::path(post, path = "/api/auth/tokens", tag = "users", operation_id = "create_token",
     request_body = NewTokenBody,
     responses((status = 201, description = "The token, which is not shown again", body = MadeToken), Writing))]
-pub async fn create(
+pub(super) async fn create(
     auth: Auth,
     access: Access,
     address: ClientAddress,
@@ -150,7 +150,7 @@ pub async fn create(
 #[utoipa::path(delete, path = "/api/auth/tokens/{id}", tag = "users", operation_id = "revoke_token",
     params(("id" = String, Path, description = "The token's id")),
     responses((status = 204, description = "It opens nothing any more"), Writing))]
-pub async fn revoke(
+pub(super) async fn revoke(
     auth: Auth,
     access: Access,
     address: ClientAddress,

@@ -28,7 +28,7 @@ const MAX_EMAIL: usize = 254;
 #[derive(Debug, Default, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
-pub struct UsersQuery {
+pub(super) struct UsersQuery {
     /// How many at most, 1 to 200; 50 if absent.
     #[param(minimum = 1, maximum = 200)]
     limit: Option<u64>,
@@ -39,7 +39,7 @@ pub struct UsersQuery {
 /// List people
 #[utoipa::path(get, path = "/api/users", tag = "users", operation_id = "list_users", params(UsersQuery),
     responses((status = 200, description = "A page of people, newest first", body = Listing<UserView>), Reading))]
-pub async fn list(
+pub(super) async fn list(
     State(state): State<AppState>,
     Parameters(query): Parameters<UsersQuery>,
 ) -> Result<Json<Listing<UserView>>, Answer> {
@@ -50,7 +50,7 @@ pub async fn list(
 /// A person to be added. They need a password, or an account of a forge to sign in with.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub struct NewUserBody {
+pub(super) struct NewUserBody {
     /// Their e-mail address; needed with a password.
     #[serde(default)]
     email: Option<String>,
@@ -78,7 +78,7 @@ pub struct NewUserBody {
 /// An account of a forge or another provider.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub struct AccountBody {
+pub(super) struct AccountBody {
     /// The name of the provider in the settings of this service.
     #[schema(example = "github")]
     provider: String,
@@ -93,7 +93,7 @@ pub struct AccountBody {
 /// Add a person
 #[utoipa::path(post, path = "/api/users", tag = "users", operation_id = "create_user", request_body = NewUserBody,
     responses((status = 201, description = "The person", body = UserView), Writing))]
-pub async fn create(
+pub(super) async fn create(
     State(state): State<AppState>,
     auth: Auth,
     access: Access,
@@ -137,14 +137,14 @@ pub async fn create(
 #[utoipa::path(get, path = "/api/users/{id}", tag = "users", operation_id = "read_user",
     params(("id" = String, Path, description = "The person's id")),
     responses((status = 200, description = "The person", body = UserView), Reading))]
-pub async fn read(State(state): State<AppState>, Id(id): Id<UserId>) -> Result<Json<UserView>, Answer> {
+pub(super) async fn read(State(state): State<AppState>, Id(id): Id<UserId>) -> Result<Json<UserView>, Answer> {
     Ok(Json(find(&state, &id).await?.into()))
 }
 
 /// What is to be different about a person. What is left out stays.
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub struct UserChange {
+pub(super) struct UserChange {
     /// Their name; null for none.
     #[serde(default, deserialize_with = "given")]
     #[schema(value_type = Option<String>)]
@@ -172,7 +172,7 @@ pub struct UserChange {
 #[utoipa::path(patch, path = "/api/users/{id}", tag = "users", operation_id = "change_user",
     params(("id" = String, Path, description = "The person's id")), request_body = UserChange,
     responses((status = 200, description = "The person", body = UserView), Writing))]
-pub async fn change(
+pub(super) async fn change(
     State(state): State<AppState>,
     auth: Auth,
     access: Access,
@@ -219,7 +219,7 @@ pub async fn change(
 #[utoipa::path(delete, path = "/api/users/{id}", tag = "users", operation_id = "delete_user",
     params(("id" = String, Path, description = "The person's id")),
     responses((status = 204, description = "They are gone"), Writing))]
-pub async fn remove(
+pub(super) async fn remove(
     State(state): State<AppState>,
     access: Access,
     address: ClientAddress,

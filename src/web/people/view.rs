@@ -9,7 +9,7 @@ use crate::store::User;
 /// A text of a body that no log shows.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(from = "String")]
-pub struct Secret(pub SecretString);
+pub(super) struct Secret(pub(super) SecretString);
 
 impl From<String> for Secret {
     fn from(text: String) -> Self {
@@ -21,31 +21,33 @@ impl From<String> for Secret {
 ///
 /// # Errors
 /// Those of the value.
-pub fn given<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<T>>, D::Error> {
+pub(super) fn given<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<Option<T>>, D::Error> {
     Option::deserialize(deserializer).map(Some)
 }
 
 /// A person.
 #[derive(Clone, Debug, Serialize, ToSchema)]
-pub struct UserView {
+pub(super) struct UserView {
     /// Their id.
     #[schema(example = "0198c5c2-3c55-7b41-9d0e-0d0c6e0f5a11")]
-    pub id: String,
+    id: String,
     /// Their e-mail address; null for those who only come from a forge.
-    pub email: Option<String>,
+    email: Option<String>,
     /// Their name.
-    pub name: Option<String>,
+    name: Option<String>,
     /// Their company.
-    pub company: Option<String>,
+    company: Option<String>,
     /// Where Telegram reaches them.
-    pub telegram_chat_id: Option<String>,
+    telegram_chat_id: Option<String>,
     /// What they pay for.
-    pub plan: String,
+    plan: String,
     /// Whether they may do everything.
-    pub is_admin: bool,
+    is_admin: bool,
     /// When they came.
     #[schema(format = DateTime)]
-    pub created_at: String,
+    created_at: String,
 }
 
 impl From<User> for UserView {

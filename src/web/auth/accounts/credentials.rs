@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-use secrecy::{ExposeSecret as _, SecretString};
+use secrecy::{ExposeSecret, SecretString};
 use serde_json::json;
 
 use super::Auth;
@@ -82,7 +82,7 @@ impl Auth {
         let keys = LockoutKey::of(&format!("password of {id}"), address);
         self.admit(&keys).await?;
         let kept = self.0.store.password_hash(&id).await?;
-        let verdict = self.0.passwords.verify(old, kept.as_ref().map(|kept| kept.expose_secret())).await?;
+        let verdict = self.0.passwords.verify(old, kept.as_ref().map(ExposeSecret::expose_secret)).await?;
         if verdict == Verdict::Wrong {
             let mut tx = self.0.store.begin().await?;
             Deed::new(&principal.display, "password.refuse", Some(address)).write(&mut tx).await?;

@@ -9,7 +9,7 @@ use crate::store::User;
 /// A text of a body that no log shows.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(from = "String")]
-pub(super) struct Secret(pub(super) SecretString);
+pub(super) struct Secret(pub SecretString);
 
 impl From<String> for Secret {
     fn from(text: String) -> Self {
@@ -32,22 +32,22 @@ pub(super) fn given<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
 pub(super) struct UserView {
     /// Their id.
     #[schema(example = "0198c5c2-3c55-7b41-9d0e-0d0c6e0f5a11")]
-    id: String,
+    pub id: String,
     /// Their e-mail address; null for those who only come from a forge.
-    email: Option<String>,
+    pub email: Option<String>,
     /// Their name.
-    name: Option<String>,
+    pub name: Option<String>,
     /// Their company.
-    company: Option<String>,
+    pub company: Option<String>,
     /// Where Telegram reaches them.
-    telegram_chat_id: Option<String>,
+    pub telegram_chat_id: Option<String>,
     /// What they pay for.
-    plan: String,
+    pub plan: String,
     /// Whether they may do everything.
-    is_admin: bool,
+    pub is_admin: bool,
     /// When they came.
     #[schema(format = DateTime)]
-    created_at: String,
+    pub created_at: String,
 }
 
 impl From<User> for UserView {

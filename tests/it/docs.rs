@@ -525,6 +525,8 @@ fn codes_of_the_source() -> BTreeSet<String> {
         .flat_map(|text| literal.captures_iter(text))
         .filter(|found| areas.contains(&found[1]) && !file.contains(&&found[2]))
         .map(|found| format!("{}.{}", &found[1], &found[2]))
+        // Git has settings of these names.
+        .filter(|name| !["user.name", "user.email"].contains(&name.as_str()))
         .collect()
 }
 

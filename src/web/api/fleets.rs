@@ -58,6 +58,8 @@ pub(super) async fn list(State(state): State<AppState>, access: Access) -> Resul
             indexed_at: record.and_then(|record| record.indexed_at),
         }
     };
+    // Where there is none, the caller has been asked all the same.
+    let _asked = access.visible("");
     let seen = state.service.fleets.keys().filter(|name| reach::sees(&access, name));
     Ok(Json(Listing::whole(seen.map(view).collect())))
 }
@@ -161,6 +163,8 @@ pub(super) struct SettingsView {
         Reading))]
 pub(super) async fn settings(State(state): State<AppState>, access: Access) -> Result<Json<SettingsView>, Answer> {
     let is_admin = access.principal().administers();
+    // Where there is no fleet, the caller has been asked all the same.
+    let _asked = access.visible("");
     let mut fleets = Vec::new();
     for (name, fleet) in &state.service.fleets {
         if !reach::sees(&access, name) {

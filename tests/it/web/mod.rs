@@ -7,5 +7,8 @@ mod api_apps;
 mod api_service;
 mod api_world;
 mod issuer;
+mod people;
+mod people_first;
+mod people_world;
 mod pipelines;
 mod sign_in;

@@ -39,6 +39,65 @@ fn the_schemas_are_the_ones_that_the_program_prints() {
 }
 
 #[test]
+fn the_description_of_the_api_is_the_one_that_the_service_serves() {
+    let document = wooo::web::server::describe(wooo::web::auth::Routes::new());
+    let text = serde_json::to_string_pretty(&document).expect("it is JSON") + "\n";
+    fresh("docs/openapi.json", &text);
+    assert_eq!(document["openapi"], "3.1.0");
+    let mut names = BTreeSet::new();
+    let paths = document["paths"].as_object().expect("there are paths");
+    for (path, item) in paths {
+        for (method, operation) in item.as_object().expect("a path has operations") {
+            let place = format!("{method} {path}");
+            let name = operation["operationId"].as_str().unwrap_or_default().to_owned();
+            assert!(!name.is_empty() && names.insert(name), "{place} has no name of its own");
+            assert!(operation["summary"].as_str().is_some_and(|text| !text.is_empty()), "{place} has no summary");
+            let answers = operation["responses"].as_object().expect("an operation has answers");
+            assert!(answers.keys().any(|status| status.starts_with('2')), "{place} never succeeds");
+            assert!(answers.contains_key("500") && answers.contains_key("429"), "{place}: {answers:?}");
+        }
+    }
+    assert!(names.len() > 35, "{} operations", names.len());
+    // Whatever is referred to is there.
+    let text = document.to_string();
+    let reference = Regex::new(r##""\$ref":"#/components/schemas/([^"]+)""##).expect("a pattern");
+    let schemas = document["components"]["schemas"].as_object().expect("there are schemas");
+    for found in reference.captures_iter(&text) {
+        assert!(schemas.contains_key(&found[1]), "there is no schema `{}`", &found[1]);
+    }
+    let new_app = &schemas["NewApp"];
+    assert_eq!(new_app["properties"]["environment"]["type"], json!(["string", "null"]));
+    assert!(new_app["properties"]["replicas"].is_object() && new_app["required"] == json!(["name"]), "{new_app}");
+}
+
+/// What `deploy/` holds for running wooo itself is what wooo renders for itself.
+#[test]
+fn the_manifests_of_wooo_are_rendered_by_wooo() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let out = folder.path().to_string_lossy().into_owned();
+    let words = ["render", "deploy/wooo.yaml", "--env", "production", "--fleet", "deploy/fleet", "-o", &out];
+    let output = wooo(&words);
+    assert!(output.status.success(), "{}", both(&output));
+    let names = |path: &Path| -> BTreeSet<String> {
+        let entries = std::fs::read_dir(path).expect("a folder").flatten();
+        entries.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect()
+    };
+    let standing = root().join("deploy/rendered");
+    let rendered = names(folder.path());
+    if updating() {
+        for gone in names(&standing).difference(&rendered) {
+            std::fs::remove_file(standing.join(gone)).expect("the file goes");
+        }
+    }
+    assert!(rendered.len() > 10, "{rendered:?}");
+    for name in &rendered {
+        let text = std::fs::read_to_string(folder.path().join(name)).expect("a rendered file is text");
+        fresh(&format!("deploy/rendered/{name}"), &text);
+    }
+    assert_eq!(names(&standing), rendered);
+}
+
+#[test]
 fn every_sample_fits_its_schema() {
     let app = Schema::named("app");
     let mut samples = 0;

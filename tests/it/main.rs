@@ -15,6 +15,7 @@ mod postgres;
 mod render;
 mod sandbox;
 mod secrets;
+mod service;
 mod store;
 mod tidy;
 mod watching;

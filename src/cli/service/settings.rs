@@ -130,10 +130,18 @@ impl ServiceSettings {
         let file = path.display().to_string();
         let text = std::fs::read_to_string(path)
             .map_err(|error| Problem::new("files.unreadable", format!("{file}: {error}")))?;
+        Self::parse(&file, &text)
+    }
+
+    /// Reads the text of a file.
+    ///
+    /// # Errors
+    /// Every problem of the text.
+    pub(crate) fn parse(file: &str, text: &str) -> Result<Self, Problems> {
         if text.lines().all(|line| line.trim().is_empty() || line.trim_start().starts_with('#')) {
             return Ok(Self::default());
         }
-        let settings: Self = Document { file: &file, text: &text }.read()?;
+        let settings: Self = Document { file, text }.read()?;
         settings.check()?;
         Ok(settings)
     }

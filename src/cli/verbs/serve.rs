@@ -9,6 +9,7 @@ use crate::cli::output::Printer;
 use crate::cli::service::{Assembled, ServiceSettings, Website, assemble, listen};
 use crate::domain::{Problem, Problems};
 use crate::operations::lifecycle;
+use crate::sandbox::Sandbox;
 
 /// How long jobs that run may take to end when the service is told to stop. What is left is queued, and carried on by
 /// the next worker.
@@ -23,13 +24,15 @@ pub(super) fn runtime() -> Result<tokio::runtime::Runtime, Problem> {
 }
 
 pub(in crate::cli) fn run(args: &ServeArgs, printer: &Printer) -> Result<bool, Problems> {
-    let mut settings = match &args.config {
-        Some(path) => ServiceSettings::read(path)?,
-        None => ServiceSettings::default(),
+    let mut settings = match (&args.config, std::env::var("WOOO_SETTINGS")) {
+        (Some(path), _) => ServiceSettings::read(path)?,
+        (None, Ok(text)) => ServiceSettings::parse("WOOO_SETTINGS", &text)?,
+        (None, Err(_)) => ServiceSettings::default(),
     };
     settings.listen = args.listen.unwrap_or(settings.listen);
     settings.data = args.data.clone().unwrap_or(settings.data);
-    settings.database = args.database.clone().or(settings.database);
+    // The name under which most platforms, wooo's own add-on among them, hand a program its database.
+    settings.database = args.database.clone().or(settings.database).or_else(|| std::env::var("DATABASE_URL").ok());
     let runtime = runtime()?;
     let ended = runtime.block_on(serve(&settings, args.role, printer));
     // Work on a thread that blocks is not waited for: it writes nothing that its lease does not cover.
@@ -50,7 +53,14 @@ async fn serve(settings: &ServiceSettings, role: Role, printer: &Printer) -> Res
     let stop = assembled.stop.clone();
     let told = tokio::spawn(until_told(stop.clone()));
     tell(settings, &assembled, address, role, printer);
-    let served = if runs_web { website.serve(listener, stop.clone()).await } else { Ok(stop.cancelled().await) };
+    let served = if runs_web {
+        website.serve(listener, stop.clone()).await
+    } else {
+        drop(website);
+        drop(listener);
+        stop.cancelled().await;
+        Ok(())
+    };
     stop.cancel();
     told.abort();
     if let Some(workers) = workers {
@@ -93,7 +103,7 @@ fn tell(
         "address": address.to_string(),
         "role": role.to_string(),
         "data": settings.data,
-        "sandbox": assembled.sandbox.as_ref().map(|sandbox| sandbox.url()),
+        "sandbox": assembled.sandbox.as_ref().map(Sandbox::url),
     });
     printer.answer(&facts, |page| {
         page.line(format!("wooo serves {url} ({role}); its data is in {}", settings.data.display()));

@@ -25,7 +25,7 @@ pub use follow::{follow, merge};
 pub use index::{rebuild, tenant_of};
 pub use observe::{Sight, look, observe};
 pub use propose::propose;
-pub use refresh::{prune, refresh, start};
+pub use refresh::{prune, refresh, refresh_soon, start};
 pub use service::{FleetSource, ServedFleet, Service, Timing};
 
 /// The kinds of jobs, as they stand in the table.

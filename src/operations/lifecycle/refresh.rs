@@ -48,6 +48,16 @@ pub async fn start(service: &Service) -> Result<(), Failure> {
     Ok(())
 }
 
+/// Has a fleet refreshed as soon as a worker is free.
+///
+/// # Errors
+/// Those of a write.
+pub async fn refresh_soon(service: &Service, fleet: &FleetName) -> Result<(), crate::store::Error> {
+    let mut tx = service.store.begin().await?;
+    tx.enqueue(&job(fleet).priority(20)).await?;
+    tx.commit().await
+}
+
 /// Forgets what is kept for a while only.
 ///
 /// # Errors

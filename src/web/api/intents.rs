@@ -17,9 +17,7 @@ use super::reach;
 use super::view::ChangeView;
 use crate::domain::app_spec::Replicas;
 use crate::domain::intent::Size;
-use crate::domain::{
-    Action, AppName, ChangeState, Cpu, EnvironmentName, ImageRef, Intent, Memory, PlanName, Problem, Role,
-};
+use crate::domain::{Action, AppName, ChangeState, Cpu, EnvironmentName, ImageRef, Intent, Memory, PlanName, Problem};
 use crate::operations::lifecycle::{self, Wish};
 use crate::store::{AppRecord, FleetName};
 use crate::web::auth::Access;
@@ -422,9 +420,6 @@ pub async fn preview(
     let change = lifecycle::preview(&state.service, &wish).await?;
     Ok(Json(Preview::new(change, &[])))
 }
-
-/// The role that every wish about an app needs.
-pub const ROLE: Role = Role::Deployer;
 
 #[cfg(test)]
 mod tests {

@@ -4,7 +4,11 @@
 mod answers;
 mod apps;
 mod changes;
+mod events;
+mod fleets;
+mod happenings;
 mod intents;
+mod monitor;
 mod new_app;
 mod onboard;
 mod paging;
@@ -50,4 +54,17 @@ pub fn routes() -> Routes<AppState> {
         .add(look, routes!(changes::diff))
         .add(act, routes!(changes::merge).layer(from_fn(once)))
         .add(act, routes!(changes::close).layer(from_fn(once)))
+        .add(look, routes!(events::follow))
+        .add(look, routes!(monitor::app))
+        .add(Rule::Admin, routes!(monitor::clusters))
+        .add(look, routes!(happenings::alerts))
+        .add(look, routes!(happenings::repairs))
+        .add(look, routes!(happenings::incidents))
+        .add(look, routes!(happenings::audit))
+        .add(look, routes!(fleets::list))
+        .add(Rule::Admin, routes!(fleets::refresh))
+        .add(Rule::Admin, routes!(fleets::reindex))
+        .add(look, routes!(fleets::templates))
+        .add(look, routes!(fleets::template))
+        .add(look, routes!(fleets::settings))
 }

@@ -134,7 +134,11 @@ fn by_field(problems: Problems, text: &str) -> Problems {
             if let Some(place) = problem.location.take()
                 && problem.field.is_none()
             {
-                problem.field = field_at(text, &place);
+                // What is missing stands nowhere.
+                problem.field = match problem.detail.split('`').nth(1) {
+                    Some(missing) if problem.code == "spec.missing_field" => Some(missing.to_owned()),
+                    _ => field_at(text, &place),
+                };
             }
             problem
         })

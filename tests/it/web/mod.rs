@@ -3,6 +3,9 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a helper that fails is a test that fails")]
 
 mod accounts;
+mod api_apps;
+mod api_service;
+mod api_world;
 mod issuer;
 mod pipelines;
 mod sign_in;

@@ -7,7 +7,9 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::domain::app_spec::Replicas;
 use crate::domain::fleet::{Delivery, Provider, SecretBackend};
-use crate::domain::{AppName, ChangeId, Cpu, EnvironmentName, Framework, ImageRef, Memory, PlanName, VariableName};
+use crate::domain::{
+    AppName, ChangeId, ChangeState, Cpu, EnvironmentName, Framework, ImageRef, Memory, PlanName, VariableName,
+};
 use crate::git::{BranchName, CommitId};
 use crate::store::FleetName;
 
@@ -95,10 +97,14 @@ pub(super) enum Verb {
     )]
     Diff(DiffArgs),
     /// Show who did what, from Git alone
-    #[command(after_help = "Examples:\n  wooo audit shop --fleet ../fleet --limit 20\n  wooo audit shop --server https://wooo.example.com")]
+    #[command(
+        after_help = "Examples:\n  wooo audit shop --fleet ../fleet --limit 20\n  wooo audit shop --server https://wooo.example.com"
+    )]
     Audit(AuditArgs),
     /// Show what runs where, as the fleet says; from a service, also how it is
-    #[command(after_help = "Examples:\n  wooo status shop --fleet ../fleet\n  wooo status shop --server https://wooo.example.com")]
+    #[command(
+        after_help = "Examples:\n  wooo status shop --fleet ../fleet\n  wooo status shop --server https://wooo.example.com"
+    )]
     Status(StatusArgs),
     /// List the changes of a service, newest first
     #[command(after_help = "Example:\n  wooo changes --app shop --state proposed --server https://wooo.example.com")]
@@ -110,7 +116,9 @@ pub(super) enum Verb {
     #[command(after_help = "Example:\n  wooo merge 0195e7a0-7c1e-7000-8000-0123456789ab --wait")]
     Merge(MergeArgs),
     /// Close the merge request of a change: it is not wanted
-    #[command(after_help = "Example:\n  wooo close 0195e7a0-7c1e-7000-8000-0123456789ab --reason 'not before the sale'")]
+    #[command(
+        after_help = "Example:\n  wooo close 0195e7a0-7c1e-7000-8000-0123456789ab --reason 'not before the sale'"
+    )]
     Close(CloseArgs),
     /// Check the parts that wooo works with, and say what to do about what is not as it should be
     #[command(

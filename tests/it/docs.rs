@@ -98,6 +98,11 @@ fn the_manifests_of_wooo_are_rendered_by_wooo() {
 }
 
 #[test]
+fn the_api_is_described_as_the_program_describes_it() {
+    fresh("docs/openapi.json", &stdout(&wooo(&["openapi"])));
+}
+
+#[test]
 fn every_sample_fits_its_schema() {
     let app = Schema::named("app");
     let mut samples = 0;

@@ -262,10 +262,8 @@ impl Service {
         if let (Some(trace), Some(last)) = (trace, found.last_mut()) {
             last.hints.push(format!("the service's log says more under {trace}"));
         }
-        if status == 401 && self.token.is_none() {
-            if let Some(last) = found.last_mut() {
-                last.hints.push("give a token in WOOO_TOKEN or with `--token-file`".to_owned());
-            }
+        if let (401, None, Some(last)) = (status, &self.token, found.last_mut()) {
+            last.hints.push("give a token in WOOO_TOKEN or with `--token-file`".to_owned());
         }
         match Problems::check(found) {
             Err(problems) => problems,

@@ -191,7 +191,7 @@ mod tests {
         }));
         assert_eq!(new.environment.as_ref().map(EnvironmentName::as_str), Some("staging"));
         let (spec, text) = new.spec().unwrap();
-        assert_eq!(spec.env.get(&"A".parse().unwrap()).unwrap().as_str(), "no");
+        assert_eq!(spec.env.get(&"A".parse::<crate::domain::VariableName>().unwrap()).unwrap().as_str(), "no");
         insta::assert_snapshot!(text);
     }
 

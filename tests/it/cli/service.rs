@@ -28,6 +28,7 @@ impl Served {
     fn start() -> Self {
         let lab = Lab::new();
         lab.write("wooo.yaml", super::SHOP);
+        lab.write("service.yaml", "refresh_seconds: 1\n");
         let token = ApiToken::generate().unwrap();
         let text = secrecy::ExposeSecret::expose_secret(token.secret()).to_owned();
         lab.write("data/admin.token", &text);
@@ -51,7 +52,7 @@ impl Served {
             tx.commit().await.unwrap();
             store.close().await;
         });
-        let mut command = lab.command("serve --listen 127.0.0.1:0 --data data --output json");
+        let mut command = lab.command("serve --config service.yaml --listen 127.0.0.1:0 --data data --output json");
         let mut process = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
         let mut said = String::new();
         for line in BufReader::new(process.stdout.take().unwrap()).lines() {
@@ -176,7 +177,8 @@ fn a_change_is_followed_to_its_end_and_the_index_is_rebuilt_from_git() {
     served.ask("doctor").ok();
     let acts = served.json("audit shop");
     assert!(acts.as_array().unwrap().iter().any(|act| act["action"] == "rollback"), "{acts}");
-    std::thread::sleep(std::time::Duration::from_secs(32));
+    // The next pass over the fleet indexes what Git says of the last change.
+    std::thread::sleep(std::time::Duration::from_secs(3));
     served.stop();
     let before = served.dump();
     assert!(before["changes"].as_array().unwrap().len() >= 6, "{before}");

@@ -5,6 +5,7 @@
 
 mod args;
 mod client;
+mod log;
 mod output;
 mod progress;
 mod service;
@@ -14,7 +15,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-use self::args::{Cli, LogFormat, Verb};
+use self::args::{Cli, Verb};
 use self::output::Printer;
 use crate::domain::Problems;
 
@@ -25,7 +26,7 @@ pub fn main() -> ExitCode {
     let cli = Cli::parse();
     // Where a test wants this process to stop; see `operations::reached`.
     let _points = fail::has_failpoints().then(fail::FailScenario::setup);
-    start_log(&cli);
+    let _log = log::start(cli.log_format, matches!(cli.verb, Verb::Serve(_)));
     let printer = Printer::new(cli.output, cli.color.color);
     match run(cli.verb, &printer) {
         Ok(true) => ExitCode::SUCCESS,
@@ -35,20 +36,6 @@ pub fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
-}
-
-/// Sends the log to standard error, in the form and with the detail that was asked for. A service says what it does;
-/// a command says only what went wrong.
-fn start_log(cli: &Cli) {
-    let usual = if matches!(cli.verb, Verb::Serve(_)) { "info" } else { "warn" };
-    let filter = tracing_subscriber::EnvFilter::try_from_env("WOOO_LOG").unwrap_or_else(|_| usual.into());
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
-    let colored = std::io::IsTerminal::is_terminal(&std::io::stderr());
-    // A log that is there already was started by whoever runs this as a library.
-    let _started = match cli.log_format {
-        LogFormat::Text => log.with_ansi(colored).try_init(),
-        LogFormat::Json => log.json().flatten_event(true).try_init(),
-    };
 }
 
 /// `Ok(false)` means that the verb did its work and the answer is no: drift was found, a check failed.

@@ -50,6 +50,11 @@ impl Kind {
         }
     }
 
+    /// Whether it is done again and again, so that no failure is its last: what is in its way may be mended by a person.
+    pub(super) const fn is_periodic(self) -> bool {
+        matches!(self, Self::Refresh | Self::Prune)
+    }
+
     /// How long until a job that failed is tried again, by how often it was tried.
     pub(super) fn pause(self, attempts: u32) -> Duration {
         let (first, longest) = match self {

@@ -134,7 +134,8 @@ impl Worker {
             Err(Failure::Lost) => Err(store::Error::LeaseLost),
             Err(Failure::Problem { problem, is_temporary }) => {
                 tracing::warn!(%problem, is_temporary, "a job failed");
-                if !is_temporary || job.attempts >= job.max_attempts {
+                let is_last = !(is_temporary || kind.is_periodic()) || job.attempts >= job.max_attempts;
+                if is_last {
                     return self.give_up(kind, job, &problem.to_string()).await;
                 }
                 let pause = kind.pause(job.attempts);

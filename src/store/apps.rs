@@ -193,6 +193,15 @@ impl Store {
         self.app(&AppId::of(fleet, name)).await
     }
 
+    /// Whether a fleet has an app that belongs to no tenant.
+    ///
+    /// # Errors
+    /// Those of a read.
+    pub async fn has_apps_of_nobody(&self, fleet: &FleetName) -> Result<bool, Error> {
+        let statement = Statement::new("SELECT id FROM apps WHERE fleet = ").arg(fleet);
+        Ok(statement.sql(" AND tenant IS NULL LIMIT 1").first(self.read()).await?.is_some())
+    }
+
     /// A page of apps, by name.
     ///
     /// # Errors

@@ -200,6 +200,16 @@ impl Tx {
         self.change_user(id, Statement::update("users", vec![("is_admin", arg(is_admin))])).await
     }
 
+    /// Those who may do everything. Until the end of the transaction nobody else makes them fewer: two that each leave
+    /// one behind would else leave nobody behind.
+    ///
+    /// # Errors
+    /// [`Error::Busy`] if another transaction waits for this one.
+    pub async fn hold_admins(&mut self) -> Result<Vec<UserId>, Error> {
+        let held = Statement::new("UPDATE users SET is_admin = is_admin WHERE is_admin RETURNING id");
+        held.all(self.on()).await?.iter().map(|row| row.parse("id")).collect()
+    }
+
     async fn change_user(&mut self, id: &UserId, statement: Statement) -> Result<(), Error> {
         match statement.sql(", updated_at = {now} WHERE id = ").arg(id).run(self.on()).await? {
             0 => Err(Error::NotFound { what: "user" }),

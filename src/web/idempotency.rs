@@ -53,6 +53,9 @@ const KEY: HeaderName = HeaderName::from_static("idempotency-key");
 const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
 
 /// Middleware around routes that make something.
+///
+/// # Errors
+/// `idempotency.key`, `idempotency.mismatch`, `idempotency.running`; those of the body and of the database.
 pub async fn once(
     Extension(state): Extension<AppState>,
     access: Access,

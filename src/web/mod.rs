@@ -12,6 +12,7 @@ mod health;
 pub mod idempotency;
 pub mod limits;
 pub mod openapi;
+pub mod people;
 pub mod problem;
 pub mod scout;
 pub mod server;

@@ -76,7 +76,7 @@ impl Telemetry {
 }
 
 /// Middleware: counts each request, and writes a line about it into the log.
-pub async fn observe(State(state): State<AppState>, request: Request, next: Next) -> Response {
+pub(super) async fn observe(State(state): State<AppState>, request: Request, next: Next) -> Response {
     let began = Instant::now();
     let method = name_of(request.method());
     let route = request.extensions().get::<MatchedPath>().map_or("none", MatchedPath::as_str).to_owned();

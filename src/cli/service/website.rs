@@ -26,6 +26,7 @@ use crate::web::limits::TrustedProxies;
 use crate::web::scout::Scout;
 use crate::web::server;
 use crate::web::state::{AppState, StateParts};
+use crate::web::{git_http, people};
 
 /// How many sources of apps are looked at at once.
 const SCOUTS: usize = 4;
@@ -42,7 +43,7 @@ impl Website {
     ///
     /// # Errors
     /// Settings that make no sense.
-    pub(crate) fn new(
+    pub(crate) async fn new(
         settings: &ServiceSettings,
         assembled: &Assembled,
         address: SocketAddr,
@@ -59,8 +60,20 @@ impl Website {
             runs_workers,
         });
         let auth = auth(settings, assembled, &url)?;
+        let first = people::bootstrap(&auth, &settings.data).await;
+        if let Some(first) = first.map_err(|answer| answer.problems().to_vec()).map_err(several)? {
+            tracing::info!(email = first.email, password = %first.password_file.display(), token = %first.token_file.display(), "the first administrator was made");
+        }
+        let repositories = settings
+            .fleets()?
+            .into_iter()
+            .map(|(name, fleet)| Ok((fleet.repository.parse()?, name)))
+            .collect::<Result<BTreeMap<_, _>, crate::forge::Error>>()
+            .map_err(Problem::from)?;
+        let may = people::authorise_git(auth.clone(), repositories, None);
+        let git = git_http::router(assembled.forges.clone(), may, git_http::Limits::default(), "git");
         let around = |router: Router| router.layer(from_fn_with_state(auth, identify));
-        let site = server::assemble(&state, crate::web::auth::Routes::new(), around, None);
+        let site = server::assemble(&state, people::routes(), around, Some(git));
         Ok(Self { router: site.router })
     }
 
@@ -138,6 +151,11 @@ fn auth(settings: &ServiceSettings, assembled: &Assembled, url: &str) -> Result<
     let proxies = settings.trusted_proxies.iter().map(|range| range.parse()).collect::<Result<Vec<_>, _>>();
     wanted.proxies = TrustedProxies::new(proxies.map_err(|error| invalid("trusted_proxies", &error))?);
     Auth::new(assembled.service.store.clone(), wanted).map_err(|error| invalid("sign_in", &error))
+}
+
+/// Several problems as one value; there is at least one.
+fn several(problems: Vec<Problem>) -> Problems {
+    Problems::check(problems).err().unwrap_or_else(|| Problem::new("service.value", "the service cannot start").into())
 }
 
 /// What a file holds that only its owner should read.

@@ -18,7 +18,7 @@ pub(in crate::cli) fn run(args: &SchemaArgs, printer: &Printer) -> Result<bool, 
 }
 
 pub(in crate::cli) fn openapi(printer: &Printer) -> Result<bool, Problems> {
-    let document = crate::web::server::describe(crate::web::auth::Routes::new());
+    let document = crate::web::server::describe(crate::web::people::routes());
     printer.raw(&format!("{}\n", serde_json::to_string_pretty(&document).unwrap_or_default()));
     Ok(true)
 }

@@ -45,7 +45,7 @@ async fn serve(settings: &ServiceSettings, role: Role, printer: &Printer) -> Res
     let address = listener.local_addr().map_err(|error| Problem::new("service.listen", error.to_string()))?;
     let assembled = assemble(settings, address).await?;
     let (runs_web, runs_workers) = (role != Role::Worker, role != Role::Web);
-    let website = Website::new(settings, &assembled, address, runs_workers)?;
+    let website = Website::new(settings, &assembled, address, runs_workers).await?;
     let workers = runs_workers.then(|| tokio::spawn(assembled.workers(settings).run(assembled.stop.clone())));
     if runs_workers {
         lifecycle::start(&assembled.service).await?;

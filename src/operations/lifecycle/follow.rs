@@ -10,7 +10,7 @@ use crate::forge::{self, MergeRequest, MergeRequestState};
 use crate::git::CommitId;
 use crate::operations::record::{Event, What, note};
 use crate::operations::{change, reached};
-use crate::store::{Change, ChangeUpdate, Deployment, DeploymentStatus, Fence};
+use crate::store::{AppId, Change, ChangeUpdate, Deployment, DeploymentFilter, DeploymentStatus, Fence, Paging};
 
 /// Looks at the merge request of a change, and merges it if nobody is needed for that and its checks are green.
 ///
@@ -116,10 +116,14 @@ pub(super) async fn merged(
         ..ChangeUpdate::default()
     };
     let rows = service.store.deployments_of(&change.id).await?;
+    let undone = if change.action == "rollback" { undone(service, change).await? } else { Vec::new() };
     let mut tx = service.store.fenced(fence).await?;
     tx.update_change(&change.id, change.version, &update).await?;
     for row in rows.into_iter().filter(|row| row.status == DeploymentStatus::Pending) {
         tx.put_deployment(&Deployment { status: DeploymentStatus::Deploying, ..row }).await?;
+    }
+    for row in undone {
+        tx.put_deployment(&Deployment { status: DeploymentStatus::RolledBack, ..row }).await?;
     }
     tx.enqueue(&job_about(kinds::OBSERVE, change)).await?;
     tx.enqueue(&super::refresh::job(&change.fleet)).await?;
@@ -127,6 +131,19 @@ pub(super) async fn merged(
     tx.commit().await?;
     reached("merged");
     Ok(Next::Ended)
+}
+
+/// The deployment that a rollback takes back: the one before it in the same environment.
+async fn undone(service: &Service, change: &Change) -> Result<Vec<Deployment>, Failure> {
+    let Some(environment) = &change.environment else { return Ok(Vec::new()) };
+    let filter = DeploymentFilter {
+        app: Some(AppId::of(&change.fleet, &change.app)),
+        environment: Some(environment.clone()),
+        ..DeploymentFilter::default()
+    };
+    let newest = service.store.deployments(&filter, &Paging::default()).await?.items;
+    let is_before = |row: &Deployment| row.change_id != change.id && row.status != DeploymentStatus::Pending;
+    Ok(newest.into_iter().find(is_before).into_iter().collect())
 }
 
 /// Merges a change because a person says so, if what they looked at is what is there.

@@ -201,6 +201,7 @@ pub(super) fn changes(place: &Place, name: &FleetName, since: Option<CommitId>) 
     let mut found = Vec::new();
     let mut newest: BTreeSet<(String, String)> = BTreeSet::new();
     let mut seen = BTreeSet::new();
+    let mut taken_back: BTreeSet<(AppId, EnvironmentName)> = BTreeSet::new();
     for info in place.repository.history(tip, &[]).map_err(git_problems)? {
         let info = info.map_err(git_problems)?;
         if Some(info.id) == since {
@@ -213,6 +214,16 @@ pub(super) fn changes(place: &Place, name: &FleetName, since: Option<CommitId>) 
             read.change.environment.as_ref().map_or_else(String::new, ToString::to_string),
         ));
         merged(&mut read, &info, is_newest);
+        for row in &mut read.deployments {
+            let place = (row.app_id.clone(), row.environment.clone());
+            // The commits come newest first, so that a rollback is met before what it took back.
+            if taken_back.remove(&place) {
+                row.status = DeploymentStatus::RolledBack;
+            }
+            if read.change.action == "rollback" {
+                taken_back.insert(place);
+            }
+        }
         found.push(read);
     }
     for (_, at) in place.repository.branches_with_prefix(OWN_PREFIX).map_err(git_problems)? {

@@ -2,6 +2,7 @@
 //! requests, merged ones are observed, and what runs is compared with what should. With every event lost, this alone
 //! comes to the same end.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use super::index::{self, IndexedApp};
@@ -16,7 +17,7 @@ use crate::operations::fleet::Fleet;
 use crate::operations::place::{OWN_PREFIX, Place};
 use crate::operations::{audit, change, git_problems};
 use crate::store::{
-    AppFilter, AppId, Change, ChangeFilter, Fence, FleetName, FleetRecord, Limit, NewJob, Paging, Store,
+    AppFilter, AppId, AppRecord, Change, ChangeFilter, Fence, FleetName, FleetRecord, Limit, NewJob, Paging, Store,
 };
 
 /// How long jobs that ended are kept.
@@ -252,18 +253,28 @@ async fn see(service: &Service, fence: &Fence, name: &FleetName, settings: &Flee
     loop {
         let page = service.store.apps(&filter, &paging).await?;
         let ids: Vec<AppId> = page.items.iter().map(|app| app.id.clone()).collect();
+        let names: HashMap<&AppId, &AppRecord> = page.items.iter().map(|app| (&app.id, app)).collect();
         let mut seen = Vec::new();
+        let mut healths: HashMap<AppId, Vec<String>> = HashMap::new();
         for placement in service.store.placements_of(&ids).await? {
-            let Some(app) = page.items.iter().find(|app| app.id == placement.app_id) else { continue };
+            let Some(app) = names.get(&placement.app_id) else { continue };
             let unit = Unit { app: app.name.clone(), environment: placement.environment.clone() };
-            if let Some(fresh) = fresh(service, settings, &unit, &placement, tip)? {
+            let fresh = fresh(service, settings, &unit, &placement, tip)?;
+            let health = fresh.as_ref().map_or(&placement.seen.health, |fresh| &fresh.health);
+            healths.entry(placement.app_id.clone()).or_default().extend(health.clone());
+            if let Some(fresh) = fresh {
                 seen.push((placement.app_id.clone(), placement.environment.clone(), fresh));
             }
         }
-        if !seen.is_empty() {
+        let told = |app: &AppRecord| Some((app.id.clone(), status(app, healths.get(&app.id)?)?));
+        let statuses: Vec<(AppId, &str)> = page.items.iter().filter_map(told).collect();
+        if !seen.is_empty() || !statuses.is_empty() {
             let mut tx = service.store.fenced(fence).await?;
             for (app, environment, fresh) in &seen {
                 tx.put_seen(app, environment, fresh).await?;
+            }
+            for (app, status) in &statuses {
+                tx.set_app_status(app, status).await?;
             }
             tx.commit().await?;
         }
@@ -272,6 +283,22 @@ async fn see(service: &Service, fence: &Fence, name: &FleetName, settings: &Flee
             None => return Ok(()),
         }
     }
+}
+
+/// What an app's status becomes by what is seen of it in its environments, if it becomes another one. Before its first
+/// change has settled it is that change which tells.
+fn status(app: &AppRecord, healths: &[String]) -> Option<&'static str> {
+    let is = |word: &str| healths.iter().any(|health| health == word);
+    let status = match () {
+        () if app.status == "initializing" => return None,
+        () if is("degraded") => "degraded",
+        () if is("timed_out") => "stalled",
+        () if is("unknown") => "unknown",
+        // What is on its way is not there yet, and tells nothing of what was there.
+        () if is("progressing") => return None,
+        () => "running",
+    };
+    (status != app.status).then_some(status)
 }
 
 /// What is new about an app in an environment, if anything is.

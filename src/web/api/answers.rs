@@ -24,7 +24,7 @@ const CONFLICT: (&str, &str) = ("409", "What is there stands in the way");
 const REFUSED: (&str, &str) = ("422", "It can be read and is not possible");
 
 /// What may be answered instead of something that was to be read.
-pub struct Reading;
+pub(in crate::web) struct Reading;
 
 impl IntoResponses for Reading {
     fn responses() -> BTreeMap<String, RefOr<Response>> {
@@ -33,7 +33,7 @@ impl IntoResponses for Reading {
 }
 
 /// What may be answered instead of something that was to be done.
-pub struct Writing;
+pub(in crate::web) struct Writing;
 
 impl IntoResponses for Writing {
     fn responses() -> BTreeMap<String, RefOr<Response>> {

@@ -29,7 +29,7 @@ use crate::web::state::AppState;
 #[derive(Debug, Default, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
-pub struct AppsQuery {
+pub(super) struct AppsQuery {
     /// Of one fleet.
     #[param(value_type = Option<String>)]
     fleet: Option<FleetName>,
@@ -58,7 +58,7 @@ pub struct AppsQuery {
 /// By name. Only what belongs to the caller's tenants is there.
 #[utoipa::path(get, path = "/api/apps", tag = "apps", operation_id = "list_apps", params(AppsQuery),
     responses((status = 200, description = "A page of apps", body = Listing<AppView>), Reading))]
-pub async fn list(
+pub(super) async fn list(
     State(state): State<AppState>,
     access: Access,
     Parameters(query): Parameters<AppsQuery>,
@@ -87,7 +87,7 @@ pub async fn list(
 
 /// An app with how far it has come.
 #[derive(Clone, Debug, Serialize, ToSchema)]
-pub struct AppDetail {
+pub(super) struct AppDetail {
     #[serde(flatten)]
     app: AppView,
     /// How far the newest change of it has come.
@@ -103,7 +103,11 @@ pub struct AppDetail {
     params(("id" = String, Path, description = "The app's id", example = "app-3f2a9c01de")),
     responses((status = 200, description = "The app", body = AppDetail,
         headers(("ETag" = String, description = "Its version, for If-Match"))), Reading))]
-pub async fn read(State(state): State<AppState>, access: Access, Id(id): Id<String>) -> Result<Response, Answer> {
+pub(super) async fn read(
+    State(state): State<AppState>,
+    access: Access,
+    Id(id): Id<String>,
+) -> Result<Response, Answer> {
     let app = reach::app(&state, &access, &id).await?;
     let placements = state.store().placements(&app.id).await?;
     let newest = newest_change(&state, &app).await?;
@@ -164,7 +168,7 @@ fn certificate(placement: &Placement) -> Option<bool> {
 
 /// A setting of an app.
 #[derive(Clone, Debug, Serialize, ToSchema)]
-pub struct ConfigView {
+pub(super) struct ConfigView {
     /// The environment that it holds for; null for all.
     environment: Option<String>,
     /// Its name.
@@ -180,7 +184,7 @@ pub struct ConfigView {
 #[utoipa::path(get, path = "/api/apps/{id}/configs", tag = "apps", operation_id = "list_app_configs",
     params(("id" = String, Path, description = "The app's id")),
     responses((status = 200, description = "All its settings", body = Listing<ConfigView>), Reading))]
-pub async fn configs(
+pub(super) async fn configs(
     State(state): State<AppState>,
     access: Access,
     Id(id): Id<String>,
@@ -200,7 +204,7 @@ pub async fn configs(
 #[derive(Debug, Default, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
-pub struct HistoryQuery {
+pub(super) struct HistoryQuery {
     /// In one environment.
     #[param(value_type = Option<String>)]
     environment: Option<EnvironmentName>,
@@ -215,7 +219,7 @@ pub struct HistoryQuery {
 #[utoipa::path(get, path = "/api/apps/{id}/deployments", tag = "apps", operation_id = "list_app_deployments",
     params(("id" = String, Path, description = "The app's id"), HistoryQuery),
     responses((status = 200, description = "Its deployments, newest first", body = Listing<DeploymentView>), Reading))]
-pub async fn deployments(
+pub(super) async fn deployments(
     State(state): State<AppState>,
     access: Access,
     Id(id): Id<String>,
@@ -231,7 +235,7 @@ pub async fn deployments(
 #[utoipa::path(get, path = "/api/apps/{id}/changes", tag = "apps", operation_id = "list_app_changes",
     params(("id" = String, Path, description = "The app's id"), HistoryQuery),
     responses((status = 200, description = "Its changes, newest first", body = Listing<ChangeView>), Reading))]
-pub async fn changes(
+pub(super) async fn changes(
     State(state): State<AppState>,
     access: Access,
     Id(id): Id<String>,
@@ -250,7 +254,7 @@ pub async fn changes(
 
 /// How an app is in an environment, as its cluster says now.
 #[derive(Clone, Debug, Serialize, ToSchema)]
-pub struct LiveView {
+pub(super) struct LiveView {
     /// The environment.
     environment: String,
     /// The cluster.
@@ -275,7 +279,7 @@ pub struct LiveView {
 #[utoipa::path(get, path = "/api/apps/{id}/status", tag = "apps", operation_id = "read_app_status",
     params(("id" = String, Path, description = "The app's id")),
     responses((status = 200, description = "How it is in each environment", body = Listing<LiveView>), Reading))]
-pub async fn status(
+pub(super) async fn status(
     State(state): State<AppState>,
     access: Access,
     Id(id): Id<String>,
@@ -308,7 +312,7 @@ pub async fn status(
 #[derive(Debug, Default, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
-pub struct DeploymentsQuery {
+pub(super) struct DeploymentsQuery {
     /// Of one app, by its id.
     app_id: Option<String>,
     /// In one environment.
@@ -326,7 +330,7 @@ pub struct DeploymentsQuery {
 /// List deployments
 #[utoipa::path(get, path = "/api/deploy", tag = "deploy", operation_id = "list_deployments", params(DeploymentsQuery),
     responses((status = 200, description = "Deployments, newest first", body = Listing<DeploymentView>), Reading))]
-pub async fn all_deployments(
+pub(super) async fn all_deployments(
     State(state): State<AppState>,
     access: Access,
     Parameters(query): Parameters<DeploymentsQuery>,

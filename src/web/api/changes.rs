@@ -27,7 +27,7 @@ use crate::web::state::AppState;
 #[derive(Debug, Default, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
-pub struct ChangesQuery {
+pub(super) struct ChangesQuery {
     /// Of one fleet.
     #[param(value_type = Option<String>)]
     fleet: Option<FleetName>,
@@ -54,7 +54,7 @@ pub struct ChangesQuery {
 /// List changes
 #[utoipa::path(get, path = "/api/changes", tag = "changes", operation_id = "list_changes", params(ChangesQuery),
     responses((status = 200, description = "A page of changes, newest first", body = Listing<ChangeView>), Reading))]
-pub async fn list(
+pub(super) async fn list(
     State(state): State<AppState>,
     access: Access,
     Parameters(query): Parameters<ChangesQuery>,
@@ -84,7 +84,7 @@ fn states(text: &str) -> Result<Vec<ChangeState>, Problem> {
 
 /// A change with what a reviewer reads of it.
 #[derive(Clone, Debug, Serialize, ToSchema)]
-pub struct ChangeDetail {
+pub(super) struct ChangeDetail {
     #[serde(flatten)]
     change: ChangeView,
     /// What differs, by environment, riskiest first.
@@ -104,7 +104,11 @@ pub struct ChangeDetail {
     params(("id" = String, Path, description = "The change's id")),
     responses((status = 200, description = "The change", body = ChangeDetail,
         headers(("ETag" = String, description = "Its version"))), Reading))]
-pub async fn read(State(state): State<AppState>, access: Access, Id(id): Id<String>) -> Result<Response, Answer> {
+pub(super) async fn read(
+    State(state): State<AppState>,
+    access: Access,
+    Id(id): Id<String>,
+) -> Result<Response, Answer> {
     let change = reach::change(&state, &access, &id).await?;
     let content = state.store().change_content(&change.id).await?.unwrap_or_default();
     let deployments = state.store().deployments_of(&change.id).await?;
@@ -131,7 +135,7 @@ pub(super) async fn steps_of(state: &AppState, change: &Change) -> Result<Vec<St
 /// What was looked at before it is merged.
 #[derive(Clone, Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Merge {
+pub(super) struct Merge {
     /// The commit that was looked at. Without it, what is there is merged.
     #[schema(value_type = Option<String>, example = "9fceb02d0ae598e95dc970b74767f19372d61af8")]
     head: Option<String>,
@@ -144,7 +148,7 @@ pub struct Merge {
     params(("id" = String, Path, description = "The change's id"), crate::web::idempotency::Header),
     request_body(content = Merge, example = json!({"head": "9fceb02d0ae598e95dc970b74767f19372d61af8"})),
     responses((status = 202, description = "It is merged, and its cluster is being watched", body = ChangeView), Writing))]
-pub async fn merge(
+pub(super) async fn merge(
     State(state): State<AppState>,
     access: Access,
     Id(id): Id<String>,
@@ -160,7 +164,7 @@ pub async fn merge(
 /// Why a change is not wanted.
 #[derive(Clone, Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Close {
+pub(super) struct Close {
     /// Why.
     #[schema(example = "not before the sale")]
     reason: Option<String>,
@@ -173,7 +177,7 @@ pub struct Close {
     params(("id" = String, Path, description = "The change's id"), crate::web::idempotency::Header),
     request_body(content = Close, example = json!({"reason": "not before the sale"})),
     responses((status = 200, description = "It is closed", body = ChangeView), Writing))]
-pub async fn close(
+pub(super) async fn close(
     State(state): State<AppState>,
     access: Access,
     Id(id): Id<String>,
@@ -194,7 +198,11 @@ pub async fn close(
     responses((status = 200, description = "The text, empty while there is no commit", body = String,
         content_type = "text/plain", example = "--- a/rendered/staging/event-system\n+++ b/rendered/staging/event-system\n"),
         Reading))]
-pub async fn diff(State(state): State<AppState>, access: Access, Id(id): Id<String>) -> Result<Response, Answer> {
+pub(super) async fn diff(
+    State(state): State<AppState>,
+    access: Access,
+    Id(id): Id<String>,
+) -> Result<Response, Answer> {
     let change = reach::change(&state, &access, &id).await?;
     let commit = change.commit_sha.as_deref().and_then(|commit| commit.parse::<CommitId>().ok());
     let text = match commit {

@@ -35,7 +35,7 @@ const HEARTBEAT: Duration = Duration::from_secs(15);
 
 /// What an event says.
 #[derive(Clone, Debug, Serialize, ToSchema)]
-pub struct ChangeEvent {
+pub(super) struct ChangeEvent {
     /// The change as it is now.
     change: ChangeView,
     /// How far it has come.
@@ -54,7 +54,7 @@ pub struct ChangeEvent {
         ("Last-Event-ID" = Option<String>, Header, description = "The id of the last event that was heard")),
     responses((status = 200, description = "The events", body = ChangeEvent, content_type = "text/event-stream"),
         (status = 204, description = "Nothing more will happen, and it was heard"), Reading))]
-pub async fn follow(
+pub(super) async fn follow(
     State(state): State<AppState>,
     access: Access,
     Id(id): Id<String>,

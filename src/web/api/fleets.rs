@@ -30,7 +30,7 @@ const MAX_FILES: usize = 2000;
 
 /// A fleet.
 #[derive(Clone, Debug, Serialize, ToSchema)]
-pub struct FleetView {
+pub(super) struct FleetView {
     /// Its name.
     #[schema(example = "main")]
     name: String,
@@ -47,7 +47,7 @@ pub struct FleetView {
 #[utoipa::path(get, path = "/api/fleets", tag = "fleets", operation_id = "list_fleets",
     responses((status = 200, description = "The fleets of which the caller sees anything", body = Listing<FleetView>),
         Reading))]
-pub async fn list(State(state): State<AppState>, access: Access) -> Result<Json<Listing<FleetView>>, Answer> {
+pub(super) async fn list(State(state): State<AppState>, access: Access) -> Result<Json<Listing<FleetView>>, Answer> {
     let known = state.store().fleets().await?;
     let view = |name: &FleetName| {
         let record = known.iter().find(|record| record.name == *name);
@@ -73,7 +73,7 @@ fn named(state: &AppState, name: &str) -> Result<FleetName, Answer> {
 #[utoipa::path(post, path = "/api/fleets/{name}/refresh", tag = "fleets", operation_id = "refresh_fleet",
     params(("name" = String, Path, description = "The fleet's name")),
     responses((status = 202, description = "A worker will do it"), Writing))]
-pub async fn refresh(State(state): State<AppState>, Id(name): Id<String>) -> Result<StatusCode, Answer> {
+pub(super) async fn refresh(State(state): State<AppState>, Id(name): Id<String>) -> Result<StatusCode, Answer> {
     let name = named(&state, &name)?;
     lifecycle::refresh_soon(&state.service, &name).await?;
     Ok(StatusCode::ACCEPTED)
@@ -85,7 +85,7 @@ pub async fn refresh(State(state): State<AppState>, Id(name): Id<String>) -> Res
 #[utoipa::path(post, path = "/api/fleets/{name}/reindex", tag = "fleets", operation_id = "reindex_fleet",
     params(("name" = String, Path, description = "The fleet's name")),
     responses((status = 202, description = "It has begun"), Writing))]
-pub async fn reindex(State(state): State<AppState>, Id(name): Id<String>) -> Result<StatusCode, Answer> {
+pub(super) async fn reindex(State(state): State<AppState>, Id(name): Id<String>) -> Result<StatusCode, Answer> {
     let name = named(&state, &name)?;
     // If the process ends before it is done, the next pass finds the fleet without a tip, and begins again.
     tokio::spawn(async move {
@@ -99,7 +99,7 @@ pub async fn reindex(State(state): State<AppState>, Id(name): Id<String>) -> Res
 
 /// An environment of a fleet.
 #[derive(Clone, Debug, Serialize, ToSchema)]
-pub struct EnvironmentView {
+pub(super) struct EnvironmentView {
     /// Its name.
     #[schema(example = "staging")]
     name: String,
@@ -116,7 +116,7 @@ pub struct EnvironmentView {
 
 /// A fleet's settings, as far as everybody who uses it needs them.
 #[derive(Clone, Debug, Serialize, ToSchema)]
-pub struct FleetSettingsView {
+pub(super) struct FleetSettingsView {
     /// The fleet.
     fleet: String,
     /// Its environments, in the order of fleet.yaml.
@@ -131,7 +131,7 @@ pub struct FleetSettingsView {
 
 /// What the service is.
 #[derive(Clone, Debug, Serialize, ToSchema)]
-pub struct SettingsView {
+pub(super) struct SettingsView {
     /// Its version.
     version: String,
     /// The address under which people reach it.
@@ -159,7 +159,7 @@ pub struct SettingsView {
 #[utoipa::path(get, path = "/api/settings", tag = "fleets", operation_id = "read_settings",
     responses((status = 200, description = "What the service is, as far as the caller may see", body = SettingsView),
         Reading))]
-pub async fn settings(State(state): State<AppState>, access: Access) -> Result<Json<SettingsView>, Answer> {
+pub(super) async fn settings(State(state): State<AppState>, access: Access) -> Result<Json<SettingsView>, Answer> {
     let is_admin = access.principal().administers();
     let mut fleets = Vec::new();
     for (name, fleet) in &state.service.fleets {
@@ -219,7 +219,7 @@ fn broken(name: &FleetName, problems: &Problems) -> FleetSettingsView {
 #[derive(Debug, Default, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
-pub struct TemplatesQuery {
+pub(super) struct TemplatesQuery {
     /// The fleet, whose own shadow the built-in ones; the only one if absent.
     fleet: Option<String>,
 }
@@ -228,7 +228,7 @@ pub struct TemplatesQuery {
 #[derive(Debug, Default, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
-pub struct TemplateQuery {
+pub(super) struct TemplateQuery {
     /// Its name.
     #[param(example = "templates/base/service.yaml.j2")]
     name: String,
@@ -238,7 +238,7 @@ pub struct TemplateQuery {
 
 /// A template or an overlay.
 #[derive(Clone, Debug, Serialize, ToSchema)]
-pub struct TemplateView {
+pub(super) struct TemplateView {
     /// Its path.
     #[schema(example = "templates/base/service.yaml.j2")]
     name: String,
@@ -274,7 +274,7 @@ impl TemplateView {
 /// The built-in ones, and in their place those that the fleet has itself.
 #[utoipa::path(get, path = "/api/templates", tag = "templates", operation_id = "list_templates", params(TemplatesQuery),
     responses((status = 200, description = "All templates and overlays, by name", body = Listing<TemplateView>), Reading))]
-pub async fn templates(
+pub(super) async fn templates(
     State(state): State<AppState>,
     access: Access,
     Parameters(query): Parameters<TemplatesQuery>,
@@ -288,7 +288,7 @@ pub async fn templates(
 #[utoipa::path(get, path = "/api/templates/text", tag = "templates", operation_id = "read_template",
     params(TemplateQuery),
     responses((status = 200, description = "The template with its text", body = TemplateView), Reading))]
-pub async fn template(
+pub(super) async fn template(
     State(state): State<AppState>,
     access: Access,
     Parameters(query): Parameters<TemplateQuery>,

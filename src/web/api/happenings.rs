@@ -24,7 +24,7 @@ use crate::web::state::AppState;
 #[derive(Debug, Default, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
-pub struct AlertsQuery {
+pub(super) struct AlertsQuery {
     /// Of one app, by its id.
     app_id: Option<String>,
     /// In one environment.
@@ -46,7 +46,7 @@ pub struct AlertsQuery {
 
 /// An alert.
 #[derive(Clone, Debug, Serialize, ToSchema)]
-pub struct AlertView {
+pub(super) struct AlertView {
     /// Its identity.
     id: String,
     /// The app; null if no app claims it.
@@ -99,7 +99,7 @@ impl From<Alert> for AlertView {
 /// List alerts
 #[utoipa::path(get, path = "/api/alerts", tag = "alerts", operation_id = "list_alerts", params(AlertsQuery),
     responses((status = 200, description = "A page of alerts, the latest first", body = Listing<AlertView>), Reading))]
-pub async fn alerts(
+pub(super) async fn alerts(
     State(state): State<AppState>,
     access: Access,
     Parameters(query): Parameters<AlertsQuery>,
@@ -131,7 +131,7 @@ async fn own(state: &AppState, access: &Access, id: Option<&str>) -> Result<Opti
 #[derive(Debug, Default, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
-pub struct RepairsQuery {
+pub(super) struct RepairsQuery {
     /// Of one app, by its id.
     app_id: Option<String>,
     /// How many at most, 1 to 200; 50 if absent.
@@ -143,7 +143,7 @@ pub struct RepairsQuery {
 
 /// A repair.
 #[derive(Clone, Debug, Serialize, ToSchema)]
-pub struct RepairView {
+pub(super) struct RepairView {
     /// Its identity.
     id: String,
     /// The app.
@@ -192,7 +192,7 @@ impl From<Repair> for RepairView {
 /// List repairs
 #[utoipa::path(get, path = "/api/repair", tag = "repair", operation_id = "list_repairs", params(RepairsQuery),
     responses((status = 200, description = "A page of repairs, newest first", body = Listing<RepairView>), Reading))]
-pub async fn repairs(
+pub(super) async fn repairs(
     State(state): State<AppState>,
     access: Access,
     Parameters(query): Parameters<RepairsQuery>,
@@ -205,7 +205,7 @@ pub async fn repairs(
 
 /// An incident.
 #[derive(Clone, Debug, Serialize, ToSchema)]
-pub struct IncidentView {
+pub(super) struct IncidentView {
     /// Its identity.
     id: String,
     /// The app.
@@ -246,7 +246,7 @@ impl From<Incident> for IncidentView {
 #[utoipa::path(get, path = "/api/repair/incidents", tag = "repair", operation_id = "list_incidents",
     params(RepairsQuery),
     responses((status = 200, description = "A page of incidents, newest first", body = Listing<IncidentView>), Reading))]
-pub async fn incidents(
+pub(super) async fn incidents(
     State(state): State<AppState>,
     access: Access,
     Parameters(query): Parameters<RepairsQuery>,
@@ -261,7 +261,7 @@ pub async fn incidents(
 #[derive(Debug, Default, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
-pub struct AuditQuery {
+pub(super) struct AuditQuery {
     /// In one fleet.
     #[param(value_type = Option<String>)]
     fleet: Option<FleetName>,
@@ -293,7 +293,7 @@ pub struct AuditQuery {
 
 /// Something that was done.
 #[derive(Clone, Debug, Serialize, ToSchema)]
-pub struct AuditView {
+pub(super) struct AuditView {
     /// Its identity.
     id: String,
     /// When.
@@ -347,7 +347,7 @@ impl From<AuditEntry> for AuditView {
 /// Read the audit trail
 #[utoipa::path(get, path = "/api/audit", tag = "audit", operation_id = "list_audit", params(AuditQuery),
     responses((status = 200, description = "A page of acts, newest first", body = Listing<AuditView>), Reading))]
-pub async fn audit(
+pub(super) async fn audit(
     State(state): State<AppState>,
     access: Access,
     Parameters(query): Parameters<AuditQuery>,

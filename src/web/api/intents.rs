@@ -65,7 +65,7 @@ fn check_version(headers: &HeaderMap, app: &AppRecord) -> Result<(), Problem> {
 /// Another image for an app that is named in the body.
 #[derive(Clone, Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub struct DeployApp {
+pub(super) struct DeployApp {
     /// The app's name. It, or `app_id`, has to be there.
     #[schema(value_type = Option<String>, example = "event-system")]
     app: Option<AppName>,
@@ -93,7 +93,7 @@ pub struct DeployApp {
     responses((status = 202, description = "It is accepted", body = ChangeView,
             headers(("Location" = String, description = "The change"))),
         (status = 200, description = "It is so already, or on its way", body = ChangeView), Writing))]
-pub async fn deploy_named(
+pub(super) async fn deploy_named(
     State(state): State<AppState>,
     access: Access,
     JsonBody(body): JsonBody<DeployApp>,
@@ -112,7 +112,7 @@ pub async fn deploy_named(
 /// An image for an environment.
 #[derive(Clone, Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Deploy {
+pub(super) struct Deploy {
     /// Where.
     #[schema(value_type = String, example = "staging")]
     environment: EnvironmentName,
@@ -126,7 +126,7 @@ pub struct Deploy {
 /// A wish that needs no more than a place.
 #[derive(Clone, Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Place {
+pub(super) struct Place {
     /// Where.
     #[schema(value_type = String, example = "staging")]
     environment: EnvironmentName,
@@ -137,7 +137,7 @@ pub struct Place {
 /// A wish to go back.
 #[derive(Clone, Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Rollback {
+pub(super) struct Rollback {
     /// Where.
     #[schema(value_type = String, example = "production")]
     environment: EnvironmentName,
@@ -151,7 +151,7 @@ pub struct Rollback {
 /// A wish for another number of pods.
 #[derive(Clone, Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub struct ScaleTo {
+pub(super) struct ScaleTo {
     /// Where.
     #[schema(value_type = String, example = "staging")]
     environment: EnvironmentName,
@@ -165,7 +165,7 @@ pub struct ScaleTo {
 /// A wish for another size.
 #[derive(Clone, Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub struct ResizeTo {
+pub(super) struct ResizeTo {
     /// Where.
     #[schema(value_type = String, example = "staging")]
     environment: EnvironmentName,
@@ -185,7 +185,7 @@ pub struct ResizeTo {
 /// A wish to pin.
 #[derive(Clone, Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub struct HoldAt {
+pub(super) struct HoldAt {
     /// Where.
     #[schema(value_type = String, example = "production")]
     environment: EnvironmentName,
@@ -207,7 +207,7 @@ macro_rules! verb {
             responses((status = 202, description = "It is accepted", body = ChangeView,
                     headers(("Location" = String, description = "The change"))),
                 (status = 200, description = "It is so already, or on its way", body = ChangeView), Writing))]
-        pub async fn $name(
+        pub(super) async fn $name(
             State(state): State<AppState>,
             access: Access,
             Id(id): Id<String>,
@@ -276,7 +276,7 @@ verb! {
 
 /// What of an app's spec should be other than it is. Each field is one of the spec, and null removes it.
 #[derive(Clone, Debug, Deserialize, ToSchema)]
-pub struct Configure {
+pub(super) struct Configure {
     /// Where; without it the shared spec, and with it every environment of the app.
     #[schema(value_type = Option<String>, example = "staging")]
     environment: Option<EnvironmentName>,
@@ -299,7 +299,7 @@ pub struct Configure {
     responses((status = 202, description = "It is accepted", body = ChangeView,
             headers(("Location" = String, description = "The change"))),
         (status = 200, description = "It is so already, or on its way", body = ChangeView), Writing))]
-pub async fn configure(
+pub(super) async fn configure(
     State(state): State<AppState>,
     access: Access,
     Id(id): Id<String>,
@@ -342,7 +342,7 @@ fn flatten(name: String, value: Value, fields: &mut Vec<(String, Option<String>)
 #[derive(Debug, Default, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
-pub struct OffboardQuery {
+pub(super) struct OffboardQuery {
     /// The environment that it leaves; without it, all.
     #[param(value_type = Option<String>)]
     environment: Option<EnvironmentName>,
@@ -359,7 +359,7 @@ pub struct OffboardQuery {
     responses((status = 202, description = "It is accepted", body = ChangeView,
             headers(("Location" = String, description = "The change"))),
         (status = 200, description = "It is so already, or on its way", body = ChangeView), Writing))]
-pub async fn offboard(
+pub(super) async fn offboard(
     State(state): State<AppState>,
     access: Access,
     Id(id): Id<String>,
@@ -374,7 +374,7 @@ pub async fn offboard(
 /// A wish to be looked at.
 #[derive(Clone, Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub struct PreviewIntent {
+pub(super) struct PreviewIntent {
     /// The fleet, where there are several.
     #[schema(value_type = Option<String>)]
     fleet: Option<FleetName>,
@@ -396,7 +396,7 @@ pub struct PreviewIntent {
     request_body(content = PreviewIntent, example = json!({"app": "event-system", "environment": "staging",
         "action": {"verb": "scale", "replicas": 3}})),
     responses((status = 200, description = "What would come of it", body = Preview), Writing))]
-pub async fn preview(
+pub(super) async fn preview(
     State(state): State<AppState>,
     access: Access,
     JsonBody(body): JsonBody<PreviewIntent>,
@@ -445,7 +445,7 @@ mod tests {
             ("env.GONE", None),
             ("replicas", Some("3")),
             ("domain", None),
-            ("command", Some("- a\n- 'b: c'")),
+            ("command", Some("- a\n- \"b: c\"")),
             ("alerts.memory_percent", Some("95")),
         ];
         let expected: Vec<_> = expected.map(|(name, value)| (name.to_owned(), value.map(str::to_owned))).into();

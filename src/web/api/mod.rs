@@ -1,7 +1,7 @@
 //! The resources of the API. Each handler finds what the request is about, asks whether the caller may, and hands the rest
 //! to one operation.
 
-mod answers;
+pub(super) mod answers;
 mod apps;
 mod changes;
 mod events;
@@ -11,7 +11,7 @@ mod intents;
 mod monitor;
 mod new_app;
 mod onboard;
-mod paging;
+pub(super) mod paging;
 mod reach;
 mod view;
 

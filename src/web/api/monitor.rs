@@ -28,7 +28,7 @@ const ASKED: &str = "asked";
 
 /// The figures of an app in one environment. A figure is null where there is nothing to count.
 #[derive(Clone, Debug, Serialize, ToSchema)]
-pub struct Figures {
+pub(super) struct Figures {
     /// The environment.
     #[schema(example = "staging")]
     environment: String,
@@ -51,7 +51,7 @@ pub struct Figures {
 #[utoipa::path(get, path = "/api/monitor/apps/{id}", tag = "monitor", operation_id = "read_app_metrics",
     params(("id" = String, Path, description = "The app's id")),
     responses((status = 200, description = "Its figures in each environment", body = Listing<Figures>), Reading))]
-pub async fn app(
+pub(super) async fn app(
     State(state): State<AppState>,
     access: Access,
     Id(id): Id<String>,
@@ -150,7 +150,7 @@ async fn keep(state: &AppState, app: &AppId, placement: &Placement, at: Timestam
 
 /// How well a cluster is known.
 #[derive(Clone, Debug, Serialize, ToSchema)]
-pub struct ClusterView {
+pub(super) struct ClusterView {
     /// Its name.
     cluster: String,
     /// Whether what is known of it cannot be trusted.
@@ -165,7 +165,7 @@ pub struct ClusterView {
 /// How well each is known. For administrators, since clusters belong to no tenant.
 #[utoipa::path(get, path = "/api/monitor/clusters", tag = "monitor", operation_id = "list_clusters",
     responses((status = 200, description = "All clusters", body = Listing<ClusterView>), Reading))]
-pub async fn clusters(State(state): State<AppState>) -> Json<Listing<ClusterView>> {
+pub(super) async fn clusters(State(state): State<AppState>) -> Json<Listing<ClusterView>> {
     let clusters = &state.service.clusters;
     let view = |name: &crate::domain::ClusterName| {
         let status = clusters.status(name)?;

@@ -7,13 +7,13 @@ use crate::web::problem::Answer;
 use crate::yaml;
 
 /// What the file is called in messages, and in the fleet's history.
-pub const FILE: &str = "wooo.yaml";
+pub(super) const FILE: &str = "wooo.yaml";
 /// How many characters a reason may have.
 const MAX_REASON: usize = 1000;
 
 /// What was sent: a spec, and where it is to go.
 #[derive(Clone, Debug, Default)]
-pub struct NewApp {
+pub(super) struct NewApp {
     fields: Map<String, Value>,
     /// The fleet; the only one if absent.
     pub fleet: Option<String>,
@@ -30,7 +30,7 @@ impl NewApp {
     ///
     /// # Errors
     /// `spec.value` for what is not text where text has to be.
-    pub fn read(mut fields: Map<String, Value>) -> Result<Self, Problem> {
+    pub(super) fn read(mut fields: Map<String, Value>) -> Result<Self, Problem> {
         let mut text = |name: &str| match fields.shift_remove(name) {
             None | Some(Value::Null) => Ok(None),
             Some(Value::String(text)) => Ok(Some(text)),
@@ -50,7 +50,7 @@ impl NewApp {
     ///
     /// # Errors
     /// What is wrong with the spec, by field.
-    pub fn spec(&self) -> Result<(AppSpec, String), Answer> {
+    pub(super) fn spec(&self) -> Result<(AppSpec, String), Answer> {
         let text = yaml::write(&Value::Object(self.ordered()))
             .map_err(|error| Problem::new("spec.value", error.to_string()))?;
         match AppSpec::parse(&Document { file: FILE, text: &text }) {
@@ -60,7 +60,7 @@ impl NewApp {
     }
 
     /// Fills in what was found out.
-    pub fn set_framework(&mut self, framework: Framework) {
+    pub(super) fn set_framework(&mut self, framework: Framework) {
         self.fields.insert("framework".to_owned(), Value::String(framework.to_string()));
     }
 
@@ -105,7 +105,7 @@ impl NewApp {
 ///
 /// # Errors
 /// `intent.reason`.
-pub fn checked(reason: &str) -> Result<String, Problem> {
+pub(super) fn checked(reason: &str) -> Result<String, Problem> {
     let reason = reason.trim();
     if reason.is_empty() || reason.chars().count() > MAX_REASON || reason.contains('\0') {
         let detail = format!("a reason has 1 to {MAX_REASON} characters");
@@ -118,7 +118,7 @@ pub fn checked(reason: &str) -> Result<String, Problem> {
 ///
 /// # Errors
 /// `fleet.unknown_environment` if there is none.
-pub fn first_environment(settings: &FleetSettings) -> Result<EnvironmentName, Problem> {
+pub(super) fn first_environment(settings: &FleetSettings) -> Result<EnvironmentName, Problem> {
     let first = settings.environments.iter().find(|(_, environment)| environment.promote_from.is_none());
     first.map(|(name, _)| name.clone()).ok_or_else(|| {
         Problem::new("fleet.unknown_environment", "the fleet has no environment to begin in").field("environment")
@@ -192,7 +192,11 @@ mod tests {
         assert_eq!(new.environment.as_ref().map(EnvironmentName::as_str), Some("staging"));
         let (spec, text) = new.spec().unwrap();
         assert_eq!(spec.env.get(&"A".parse::<crate::domain::VariableName>().unwrap()).unwrap().as_str(), "no");
-        insta::assert_snapshot!(text);
+        assert_eq!(
+            text,
+            "name: event-system\ndisplay_name: 活動報名網站\ndomain: event.wooo.work\nplan: standard\nenv:\n  TZ: Asia/Taipei\n  \
+             A: \"no\"\n  B: 8\nworkers:\n- name: celery\n  command:\n  - celery\n  - -A\n  - app\n"
+        );
     }
 
     #[test]
@@ -201,7 +205,7 @@ mod tests {
         assert_eq!((code.as_str(), field.as_deref()), ("spec.unknown_field", Some("replcias")));
         assert_eq!(hints, ["did you mean `replicas`?"]);
         let (code, field, _) = refused(json!({"name": "a", "workers": [{"name": "w", "command": []}]}));
-        assert_eq!((code.as_str(), field.as_deref()), ("spec.value", Some("workers.command")));
+        assert_eq!((code.as_str(), field.as_deref()), ("spec.value", Some("workers[0].command")));
         let (_, field, _) = refused(json!({"name": "a", "autoscale": {"min": 1, "max": "x"}}));
         assert_eq!(field.as_deref(), Some("autoscale.max"));
         let (code, field, _) = refused(json!({"name": "Foo_Bar"}));

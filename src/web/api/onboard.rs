@@ -26,7 +26,7 @@ use crate::web::problem::Answer;
 use crate::web::state::AppState;
 
 /// The body, for the description of the API. Its schema is that of an app spec, and is put in its place there.
-pub struct NewAppBody;
+pub(super) struct NewAppBody;
 
 impl PartialSchema for NewAppBody {
     fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::Schema> {
@@ -42,7 +42,7 @@ impl ToSchema for NewAppBody {
 
 /// What a new app is told.
 #[derive(Clone, Debug, Serialize, ToSchema)]
-pub struct Initializing {
+pub(super) struct Initializing {
     /// The app's id.
     #[schema(example = "app-3f2a9c01de")]
     app_id: String,
@@ -82,7 +82,7 @@ struct Prepared {
     responses((status = 202, description = "It is accepted", body = Initializing,
             headers(("Location" = String, description = "The app"))),
         (status = 200, description = "It was accepted before and is on its way", body = Initializing), Writing))]
-pub async fn create(
+pub(super) async fn create(
     State(state): State<AppState>,
     access: Access,
     JsonBody(body): JsonBody<Map<String, Value>>,
@@ -110,7 +110,7 @@ pub async fn create(
 
 /// What would come of a wish.
 #[derive(Clone, Debug, Serialize, ToSchema)]
-pub struct Preview {
+pub(super) struct Preview {
     /// `planned`, or `unchanged` if the fleet says so already.
     #[schema(example = "planned")]
     stage: Value,
@@ -134,7 +134,7 @@ pub struct Preview {
 
 /// A file of manifests.
 #[derive(Clone, Debug, Serialize, ToSchema)]
-pub struct Manifest {
+pub(super) struct Manifest {
     /// Its path in the fleet.
     #[schema(example = "rendered/staging/event-system/deployment.yaml")]
     path: String,
@@ -145,7 +145,7 @@ pub struct Manifest {
 impl Preview {
     /// What was worked out.
     #[must_use]
-    pub fn new(change: change::Change, notes: &[String]) -> Self {
+    pub(super) fn new(change: change::Change, notes: &[String]) -> Self {
         Self {
             stage: serde_json::to_value(change.stage).unwrap_or_default(),
             subject: change.subject,
@@ -165,7 +165,7 @@ impl Preview {
     request_body(content = NewAppBody, example = json!({"name": "event-system", "domain": "event.wooo.work",
         "framework": "flask", "image": "registry.example/event-system:1.4.2"})),
     responses((status = 200, description = "What would come of it", body = Preview), Writing))]
-pub async fn preview_app(
+pub(super) async fn preview_app(
     State(state): State<AppState>,
     access: Access,
     JsonBody(body): JsonBody<Map<String, Value>>,
@@ -208,7 +208,7 @@ async fn prepare(state: &AppState, access: &Access, body: Map<String, Value>) ->
     let tenant = lifecycle::tenant_of(&settings, &spec.name);
     reach::may_make(access, &name, tenant.as_ref(), &spec.name)?;
     if let Some(wanted) = &new.tenant
-        && tenant.as_ref().map(|tenant| tenant.as_str()) != Some(wanted.as_str())
+        && tenant.as_ref().map(crate::domain::TenantName::as_str) != Some(wanted.as_str())
     {
         let problem = Problem::new("policy.tenant", format!("fleet.yaml does not give `{}` to that tenant", spec.name));
         return Err(problem.field("tenant").hint("the tenant of an app is what fleet.yaml says").into());

@@ -9,7 +9,7 @@ use crate::web::problem::Answer;
 
 /// A part of a list.
 #[derive(Clone, Debug, Serialize, ToSchema)]
-pub struct Listing<T: ToSchema> {
+pub(in crate::web) struct Listing<T: ToSchema> {
     /// The items, in the order of the list.
     pub items: Vec<T>,
     /// What to give as `cursor` for the next part; null at the end.
@@ -18,12 +18,12 @@ pub struct Listing<T: ToSchema> {
 
 impl<T: ToSchema> Listing<T> {
     /// A page, each of whose items is shown as `view` says.
-    pub fn of<R>(page: Page<R>, view: impl FnMut(R) -> T) -> Self {
+    pub(in crate::web) fn of<R>(page: Page<R>, view: impl FnMut(R) -> T) -> Self {
         Self { next: page.next.map(|next| next.to_string()), items: page.items.into_iter().map(view).collect() }
     }
 
     /// A list that is never long.
-    pub fn whole(items: Vec<T>) -> Self {
+    pub(in crate::web) fn whole(items: Vec<T>) -> Self {
         Self { items, next: None }
     }
 }
@@ -32,7 +32,7 @@ impl<T: ToSchema> Listing<T> {
 ///
 /// # Errors
 /// `page.too_large`, `page.empty`, `page.cursor`.
-pub fn paging(limit: Option<u64>, cursor: Option<&str>) -> Result<Paging, Answer> {
+pub(in crate::web) fn paging(limit: Option<u64>, cursor: Option<&str>) -> Result<Paging, Answer> {
     let limit = match limit {
         None => Limit::default(),
         Some(0) => return Err(Problem::new("page.empty", "a page has at least one item").field("limit").into()),

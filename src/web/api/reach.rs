@@ -12,7 +12,7 @@ use crate::web::state::AppState;
 ///
 /// # Errors
 /// `id.invalid`, `app.not_found`, `auth.forbidden`.
-pub async fn app(state: &AppState, access: &Access, id: &str) -> Result<AppRecord, Answer> {
+pub(super) async fn app(state: &AppState, access: &Access, id: &str) -> Result<AppRecord, Answer> {
     let id: AppId = id.parse().map_err(|_| invalid())?;
     let found = state.store().app(&id).await?;
     let resource = found.as_ref().map(of_app);
@@ -24,7 +24,7 @@ pub async fn app(state: &AppState, access: &Access, id: &str) -> Result<AppRecor
 ///
 /// # Errors
 /// `app.not_found`, `auth.forbidden`.
-pub async fn app_named(
+pub(super) async fn app_named(
     state: &AppState,
     access: &Access,
     fleet: &FleetName,
@@ -35,7 +35,7 @@ pub async fn app_named(
 
 /// What an app is to those who guard it.
 #[must_use]
-pub fn of_app(app: &AppRecord) -> Resource<'_> {
+pub(super) fn of_app(app: &AppRecord) -> Resource<'_> {
     Resource { fleet: app.fleet.as_str(), tenant: app.tenant.as_ref(), app: Some(&app.name) }
 }
 
@@ -43,7 +43,7 @@ pub fn of_app(app: &AppRecord) -> Resource<'_> {
 ///
 /// # Errors
 /// `id.invalid`, `change.not_found`, `auth.forbidden`.
-pub async fn change(state: &AppState, access: &Access, id: &str) -> Result<Change, Answer> {
+pub(super) async fn change(state: &AppState, access: &Access, id: &str) -> Result<Change, Answer> {
     let id: ChangeId = id.parse().map_err(|_| invalid())?;
     let found = state.store().change(&id).await?;
     let resource = found.as_ref().map(|change| Resource {
@@ -57,7 +57,7 @@ pub async fn change(state: &AppState, access: &Access, id: &str) -> Result<Chang
 
 /// The answer about a change that is not there, or that is somebody else's.
 #[must_use]
-pub fn no_such_change() -> Problem {
+pub(super) fn no_such_change() -> Problem {
     Problem::new("change.not_found", "there is no such change")
 }
 
@@ -67,7 +67,7 @@ fn invalid() -> Problem {
 
 /// What a list may show.
 #[must_use]
-pub fn scope(state: &AppState, access: &Access) -> Scope {
+pub(super) fn scope(state: &AppState, access: &Access) -> Scope {
     let mut keys = Vec::new();
     let mut is_all = !state.service.fleets.is_empty();
     for fleet in state.service.fleets.keys() {
@@ -80,7 +80,7 @@ pub fn scope(state: &AppState, access: &Access) -> Scope {
 
 /// Whether the caller sees anything of a fleet.
 #[must_use]
-pub fn sees(access: &Access, fleet: &FleetName) -> bool {
+pub(super) fn sees(access: &Access, fleet: &FleetName) -> bool {
     let visible = access.visible(fleet.as_str());
     visible.all || !visible.tenants.is_empty() || !visible.apps.is_empty()
 }
@@ -89,7 +89,7 @@ pub fn sees(access: &Access, fleet: &FleetName) -> bool {
 ///
 /// # Errors
 /// `fleet.not_found`; `fleet.ambiguous` if there are several and none is named.
-pub fn fleet<'a>(state: &'a AppState, access: &Access, name: Option<&str>) -> Result<&'a ServedFleet, Answer> {
+pub(super) fn fleet<'a>(state: &'a AppState, access: &Access, name: Option<&str>) -> Result<&'a ServedFleet, Answer> {
     let fleets = &state.service.fleets;
     let found = match name {
         Some(name) => name.parse::<FleetName>().ok().and_then(|name| fleets.get(&name)),
@@ -112,7 +112,7 @@ pub fn fleet<'a>(state: &'a AppState, access: &Access, name: Option<&str>) -> Re
 ///
 /// # Errors
 /// `auth.forbidden`.
-pub fn may_make(
+pub(super) fn may_make(
     access: &Access,
     fleet: &FleetName,
     tenant: Option<&TenantName>,

@@ -10,7 +10,7 @@ use crate::store::{AppRecord, Change, Deployment, Placement};
 
 /// An app.
 #[derive(Clone, Debug, Serialize, ToSchema)]
-pub struct AppView {
+pub(super) struct AppView {
     /// Its identity, the same for ever.
     #[schema(example = "app-3f2a9c01de")]
     pub app_id: String,
@@ -61,7 +61,7 @@ pub struct AppView {
 
 /// An app in an environment.
 #[derive(Clone, Debug, Serialize, ToSchema)]
-pub struct PlacementView {
+pub(super) struct PlacementView {
     /// The environment.
     #[schema(example = "staging")]
     pub environment: String,
@@ -116,7 +116,7 @@ impl From<Placement> for PlacementView {
 impl AppView {
     /// An app and where it is.
     #[must_use]
-    pub fn new(app: AppRecord, placements: Vec<Placement>) -> Self {
+    pub(super) fn new(app: AppRecord, placements: Vec<Placement>) -> Self {
         let word = |value: Option<Value>| value.and_then(|value| value.as_str().map(str::to_owned));
         Self {
             app_id: app.id.to_string(),
@@ -141,7 +141,7 @@ impl AppView {
 
 /// One of the steps of a new app.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize, ToSchema)]
-pub struct StepView {
+pub(super) struct StepView {
     /// `create_namespace`, `deploy_app`, `configure_ingress`, `setup_ssl`, `configure_monitoring` or `setup_auto_repair`.
     #[schema(example = "create_namespace")]
     pub step: String,
@@ -152,7 +152,7 @@ pub struct StepView {
 
 /// The six steps out of what is known.
 #[must_use]
-pub fn step_views(facts: &Facts) -> Vec<StepView> {
+pub(super) fn step_views(facts: &Facts) -> Vec<StepView> {
     let word = |status| serde_json::to_value(status).ok().and_then(|value| value.as_str().map(str::to_owned));
     let view = |(step, status): (crate::operations::steps::Step, crate::operations::steps::StepStatus)| StepView {
         step: step.to_string(),
@@ -163,7 +163,7 @@ pub fn step_views(facts: &Facts) -> Vec<StepView> {
 
 /// A change.
 #[derive(Clone, Debug, Serialize, ToSchema)]
-pub struct ChangeView {
+pub(super) struct ChangeView {
     /// Its identity, also in its commit.
     #[schema(example = "0195e7a0-7c1e-7000-8000-0123456789ab")]
     pub id: String,
@@ -273,7 +273,7 @@ fn strings(value: &Value) -> Vec<String> {
 
 /// A change in one environment.
 #[derive(Clone, Debug, Serialize, ToSchema)]
-pub struct DeploymentView {
+pub(super) struct DeploymentView {
     /// Its identity: that of the change, and the environment.
     pub id: String,
     /// The app's id.

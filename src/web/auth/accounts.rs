@@ -2,17 +2,18 @@
 //!
 //! What somebody may do is read anew for each request, so that a role or a token that is taken away counts at once.
 
+mod credentials;
+
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::http::{HeaderMap, Method, header};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
-use super::api_token::{ApiToken, expiry};
+use super::api_token::ApiToken;
 use super::ci::{Exchange, PipelineSettings};
 use super::cookie::{Cookie, CookiePolicy};
 use super::forge_login::{ForgeIdentity, ForgeLogin, ProviderSettings};
@@ -23,12 +24,13 @@ use super::outbound::Outbound;
 use super::password::{Passwords, Verdict};
 use super::principal::{Grant, Principal, Scope, Scopes, Who};
 use super::rules::Identity;
-use super::session::{PIPELINE_LIFE, SESSION_LIFE, SessionClaims, Tokens, bearer};
+use super::session::{SESSION_LIFE, SessionClaims, Tokens, bearer};
 use super::{AuthError, csrf};
-use crate::domain::{Role, TenantName};
-use crate::store::{
-    self, AuditEntry, FleetName, NewToken, NewUser, Profile, SessionId, Store, Token, TokenId, User, UserId,
-};
+pub use credentials::{PipelineToken, TokenRequest};
+
+use super::trail::{Deed, NOBODY};
+use crate::domain::Role;
+use crate::store::{self, FleetName, NewUser, Profile, SessionId, Store, User, UserId};
 use crate::web::limits::{ClientAddress, Limits, Rates, TrustedProxies};
 use crate::web::problem::Answer;
 
@@ -100,34 +102,6 @@ pub struct SignedIn {
     pub csrf: String,
 }
 
-/// A token for a pipeline.
-#[derive(Clone, Debug)]
-pub struct PipelineToken {
-    /// The token.
-    pub token: SecretString,
-    /// How long it is good for.
-    pub life: Duration,
-    /// What the pipeline is called.
-    pub display: String,
-}
-
-/// What an API token is wanted for.
-#[derive(Clone, Debug)]
-pub struct TokenRequest {
-    /// What its owner calls it.
-    pub name: String,
-    /// What it may be used for.
-    pub scopes: Scopes,
-    /// Only in this fleet.
-    pub fleet: Option<FleetName>,
-    /// Only in this tenant.
-    pub tenant: Option<TenantName>,
-    /// With this role at most.
-    pub role: Role,
-    /// When it ends; after 90 days if it is left out.
-    pub expires_at: Option<Timestamp>,
-}
-
 impl Auth {
     /// Checks the settings.
     ///
@@ -150,6 +124,16 @@ impl Auth {
             proxies: settings.proxies,
             sign_up: settings.sign_up,
         })))
+    }
+
+    /// The database that the accounts are in.
+    pub(in crate::web) fn store(&self) -> &Store {
+        &self.0.store
+    }
+
+    /// Checks and hashes passwords.
+    pub(in crate::web) fn passwords(&self) -> &Passwords {
+        &self.0.passwords
     }
 
     /// The forges to sign in with.
@@ -219,43 +203,23 @@ impl Auth {
         let parts = &self.0;
         parts.limits.count_sign_in(address)?;
         let keys = LockoutKey::of(email, address);
-        for key in &keys {
-            let forget = Duration::try_from(FORGET_AFTER).unwrap_or(Duration::MAX);
-            let refused = parts.store.admit_login(key.as_str(), forget, |failures| key.wait(failures)).await?;
-            if let Some(wait) = refused {
-                return Err(AuthError::Locked { wait }.into());
-            }
-        }
+        self.admit(&keys).await?;
         let user = parts.store.user_by_email(&normal_email(email)).await?;
         let kept = match &user {
             Some(user) => parts.store.password_hash(&user.id).await?,
             None => None,
         };
+        let known = user.as_ref().and_then(|user| user.email.as_ref()).map(|email| format!("local:{email}"));
         let verdict = parts.passwords.verify(password, kept.as_ref().map(ExposeSecret::expose_secret)).await?;
         let Some(user) = user.filter(|_| verdict != Verdict::Wrong) else {
+            self.refuse(known.as_deref().unwrap_or(NOBODY), address).await?;
             return Err(AuthError::Credentials.into());
         };
-        for key in &keys {
-            parts.store.reset_login_failures(key.as_str()).await?;
-        }
+        self.forgive(&keys).await?;
         if verdict == Verdict::RightAndOutdated {
             self.rehash(&user, password).await;
         }
         self.begin_session(&user, address).await
-    }
-
-    /// Keeps the password with today's parameters. It ends the person's other sessions, and must not stop this one.
-    async fn rehash(&self, user: &User, password: &SecretString) {
-        let renewed = async {
-            let hash = self.0.passwords.hash(password).await?;
-            let mut tx = self.0.store.begin().await?;
-            tx.set_password_hash(&user.id, Some(&hash.into())).await?;
-            tx.commit().await?;
-            Ok::<_, Answer>(())
-        };
-        if let Err(answer) = renewed.await {
-            tracing::warn!(code = answer.code(), "a password keeps its old parameters");
-        }
     }
 
     /// Signs in whoever a forge says it is: the person to whom exactly this account belongs. Nobody is found by an e-mail
@@ -271,6 +235,7 @@ impl Auth {
         let store = &self.0.store;
         let known = store.user_by_identity(&identity.provider, &identity.subject).await?;
         if known.is_none() && !self.0.sign_up {
+            self.refuse(&format!("{}:{}", identity.provider, identity.username), address).await?;
             return Err(AuthError::Denied.into());
         }
         let mut tx = store.begin().await?;
@@ -293,13 +258,37 @@ impl Auth {
         self.begin_session(&user, address).await
     }
 
+    /// Counts an attempt for each of the keys, unless one of them is locked.
+    async fn admit(&self, keys: &[LockoutKey]) -> Result<(), Answer> {
+        let forget = Duration::try_from(FORGET_AFTER).unwrap_or(Duration::MAX);
+        for key in keys {
+            let refused = self.0.store.admit_login(key.as_str(), forget, |failures| key.wait(failures)).await?;
+            if let Some(wait) = refused {
+                return Err(AuthError::Locked { wait }.into());
+            }
+        }
+        Ok(())
+    }
+
+    async fn forgive(&self, keys: &[LockoutKey]) -> Result<(), Answer> {
+        for key in keys {
+            self.0.store.reset_login_failures(key.as_str()).await?;
+        }
+        Ok(())
+    }
+
+    /// Writes down that somebody was not let in.
+    async fn refuse(&self, actor: &str, address: ClientAddress) -> Result<(), Answer> {
+        let mut tx = self.0.store.begin().await?;
+        Deed::new(actor, "session.refuse", Some(address)).write(&mut tx).await?;
+        Ok(tx.commit().await?)
+    }
+
     async fn begin_session(&self, user: &User, address: ClientAddress) -> Result<SignedIn, Answer> {
         let display = self.display(user).await?;
         let mut tx = self.0.store.begin().await?;
         let session = tx.insert_session(&user.id, SESSION_LIFE).await?;
-        let now = tx.now().await?;
-        let entry = AuditEntry::service(now, display, "session.begin");
-        tx.append_audit(&AuditEntry { address: Some(address.0.to_string()), ..entry }).await?;
+        Deed::new(&display, "session.begin", Some(address)).write(&mut tx).await?;
         tx.commit().await?;
         // Read again: keeping a password with other parameters has moved the epoch on.
         let user = self.0.store.user(&user.id).await?.ok_or(AuthError::Credentials)?;
@@ -314,97 +303,13 @@ impl Auth {
     ///
     /// # Errors
     /// Those of the store.
-    pub async fn sign_out(&self, principal: &Principal) -> Result<(), Answer> {
+    pub async fn sign_out(&self, principal: &Principal, address: ClientAddress) -> Result<(), Answer> {
         let Who::Person { session, .. } = &principal.who else { return Ok(()) };
         let id: SessionId = session.parse().map_err(|_| AuthError::TokenInvalid)?;
         let mut tx = self.0.store.begin().await?;
         tx.revoke_session(&id).await?;
-        let now = tx.now().await?;
-        tx.append_audit(&AuditEntry::service(now, &principal.display, "session.end")).await?;
+        Deed::new(&principal.display, "session.end", Some(address)).write(&mut tx).await?;
         Ok(tx.commit().await?)
-    }
-
-    /// Sets a person's own password. The old one is asked for again; all their sessions end, this one too.
-    ///
-    /// # Errors
-    /// `auth.credentials` if the old one is wrong, `auth.locked`, `auth.password`.
-    pub async fn change_password(
-        &self,
-        principal: &Principal,
-        old: &SecretString,
-        new: &SecretString,
-        address: ClientAddress,
-    ) -> Result<(), Answer> {
-        self.0.limits.count_sign_in(address)?;
-        let id: UserId = principal.user().and_then(|id| id.parse().ok()).ok_or(AuthError::NotPerson)?;
-        let kept = self.0.store.password_hash(&id).await?;
-        let verdict = self.0.passwords.verify(old, kept.as_ref().map(ExposeSecret::expose_secret)).await?;
-        if verdict == Verdict::Wrong {
-            return Err(AuthError::Credentials.into());
-        }
-        let hash = self.0.passwords.hash(new).await?;
-        let mut tx = self.0.store.begin().await?;
-        tx.set_password_hash(&id, Some(&hash.into())).await?;
-        let now = tx.now().await?;
-        tx.append_audit(&AuditEntry::service(now, &principal.display, "password.change")).await?;
-        Ok(tx.commit().await?)
-    }
-
-    /// Makes a token for whoever asks. What it may do is bounded by their own rights, whenever it is used.
-    ///
-    /// # Errors
-    /// `auth.token_value`, and those of the store.
-    pub async fn create_token(&self, principal: &Principal, wanted: TokenRequest) -> Result<(ApiToken, Token), Answer> {
-        let user_id: UserId = principal.user().and_then(|id| id.parse().ok()).ok_or(AuthError::NotPerson)?;
-        let mut tx = self.0.store.begin().await?;
-        let now = tx.now().await?;
-        let life = expiry(wanted.expires_at, now)?.duration_since(now);
-        let secret = ApiToken::generate()?;
-        let token = NewToken {
-            user_id,
-            name: wanted.name,
-            hash: secret.hash(),
-            prefix: secret.prefix(),
-            scopes: wanted.scopes.iter().map(|scope| scope.to_string()).collect(),
-            fleet: wanted.fleet,
-            tenant: wanted.tenant,
-            role: wanted.role,
-            lifetime: Duration::try_from(life).ok(),
-        };
-        let token = tx.insert_token(&token).await?;
-        tx.append_audit(&AuditEntry::service(now, &principal.display, "token.create")).await?;
-        tx.commit().await?;
-        Ok((secret, token))
-    }
-
-    /// Takes a token of whoever asks back.
-    ///
-    /// # Errors
-    /// `store.not_found` if it is not theirs, or not there; it does not say which.
-    pub async fn revoke_token(&self, principal: &Principal, id: &TokenId) -> Result<(), Answer> {
-        let user: UserId = principal.user().and_then(|id| id.parse().ok()).ok_or(AuthError::NotPerson)?;
-        let mut tx = self.0.store.begin().await?;
-        tx.revoke_token(&user, id).await?;
-        let now = tx.now().await?;
-        tx.append_audit(&AuditEntry::service(now, &principal.display, "token.revoke")).await?;
-        Ok(tx.commit().await?)
-    }
-
-    /// Exchanges a pipeline's token.
-    ///
-    /// # Errors
-    /// `auth.token_invalid`, `auth.exchange_denied`, `auth.provider`, `rate.limited`.
-    pub async fn exchange(&self, token: &SecretString, address: ClientAddress) -> Result<PipelineToken, Answer> {
-        self.0.limits.count_sign_in(address)?;
-        let claims = self.0.exchange.exchange(token.expose_secret()).await?;
-        let display = claims.display.clone();
-        let mut tx = self.0.store.begin().await?;
-        let now = tx.now().await?;
-        let entry = AuditEntry::service(now, &display, "pipeline.exchange");
-        tx.append_audit(&AuditEntry { address: Some(address.0.to_string()), ..entry }).await?;
-        tx.commit().await?;
-        let token = self.0.tokens.pipeline(&uuid::Uuid::new_v4().to_string(), claims)?;
-        Ok(PipelineToken { token, life: PIPELINE_LIFE, display })
     }
 
     /// Who a request comes from. If it has an `Authorization` header, only that counts; else the portal's cookie.

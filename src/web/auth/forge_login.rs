@@ -163,7 +163,7 @@ pub struct ForgeLogin {
 
 impl ForgeLogin {
     /// Checks the settings. `public_url` is the service's own address, below which the providers send people back:
-    /// `<public_url>/api/auth/callback/<name>`, one address for each, so that the answer of one is never taken for that of
+    /// `<public_url>/api/auth/forge/<name>/callback`, one address for each, so that the answer of one is never taken for that of
     /// another.
     ///
     /// # Errors
@@ -186,7 +186,7 @@ impl ForgeLogin {
                 return Err(wrong("is there twice".to_owned()));
             }
             let base = address(&settings.url).map_err(|error| wrong(error.to_string()))?;
-            let path = format!("{}/api/auth/callback/{}", public_url.path().trim_end_matches('/'), settings.name);
+            let path = format!("{}/api/auth/forge/{}/callback", public_url.path().trim_end_matches('/'), settings.name);
             let mut callback = public_url.clone();
             callback.set_path(&path);
             let issuer = match settings.kind {

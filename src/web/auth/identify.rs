@@ -1,14 +1,25 @@
 //! The middleware before all routes: where a request comes from, who sent it, and whether they send too many.
 
-use axum::extract::{Request, State};
+use axum::extract::{FromRequestParts, Request, State};
+use axum::http::request::Parts;
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 
 use super::accounts::Auth;
 use super::rules::Identity;
 use crate::web::limits::{Caller, ClientAddress, Limits};
+use crate::web::problem::{Answer, internal};
 
-/// Puts a [`ClientAddress`] and an [`Identity`] into the request, and counts it. A refused credential does not end the
+/// For the handlers whose subject is authentication itself.
+impl<S: Send + Sync> FromRequestParts<S> for Auth {
+    type Rejection = Answer;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Answer> {
+        parts.extensions.get::<Self>().cloned().ok_or_else(internal)
+    }
+}
+
+/// Puts [`Auth`], a [`ClientAddress`] and an [`Identity`] into the request, and counts it. A refused credential does not end the
 /// request here: a public route is for everybody, and the sign-in page must open with an old cookie too.
 pub async fn identify(State(auth): State<Auth>, mut request: Request, next: Next) -> Response {
     let address = ClientAddress::of(&request, auth.proxies());
@@ -26,6 +37,7 @@ pub async fn identify(State(auth): State<Auth>, mut request: Request, next: Next
             return answer.into_response();
         }
     }
+    request.extensions_mut().insert(auth);
     request.extensions_mut().insert(address);
     request.extensions_mut().insert(identity);
     next.run(request).await

@@ -187,7 +187,7 @@ impl Key {
 }
 
 /// Random bytes that are fit for keys.
-pub(super) fn random<const N: usize>() -> Result<[u8; N], AuthError> {
+pub(in crate::web) fn random<const N: usize>() -> Result<[u8; N], AuthError> {
     let mut bytes = [0; N];
     aws_lc_rs::rand::fill(&mut bytes)
         .map_err(|_| AuthError::Keys("the operating system gives no random numbers".to_owned()))?;
@@ -196,7 +196,7 @@ pub(super) fn random<const N: usize>() -> Result<[u8; N], AuthError> {
 
 /// Writes the whole file beside its place and links it there, so that nobody ever reads half a key and an existing file
 /// is never replaced.
-fn create(path: &Path, key: &SecretString) -> std::io::Result<()> {
+pub(in crate::web) fn create(path: &Path, key: &SecretString) -> std::io::Result<()> {
     let mut name = path.as_os_str().to_owned();
     name.push(format!(".{}", uuid::Uuid::new_v4().simple()));
     let beside = Path::new(&name);

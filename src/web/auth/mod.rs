@@ -21,6 +21,7 @@ pub mod principal;
 pub mod redirect;
 pub mod rules;
 pub mod session;
+pub mod trail;
 
 pub use accounts::{Auth, AuthSettings};
 pub use error::AuthError;

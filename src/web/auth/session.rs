@@ -195,7 +195,7 @@ pub fn bearer(headers: &axum::http::HeaderMap) -> Option<SecretString> {
 }
 
 /// Whether two secrets are the same, in a time that does not depend on where they differ.
-pub(super) fn same(a: &SecretString, b: &str) -> bool {
+pub(in crate::web) fn same(a: &SecretString, b: &str) -> bool {
     aws_lc_rs::constant_time::verify_slices_are_equal(a.expose_secret().as_bytes(), b.as_bytes()).is_ok()
 }
 

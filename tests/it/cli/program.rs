@@ -4,7 +4,9 @@ use serde_json::Value;
 
 use super::{Fleet, Lab, assert_message};
 
-const VERBS: [&str; 24] = [
+const VERBS: [&str; 26] = [
+    "demo",
+    "serve",
     "init",
     "detect",
     "render",

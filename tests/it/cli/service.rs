@@ -4,11 +4,7 @@ use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Stdio};
 
 use serde_json::{Value, json};
-use wooo::domain::Role;
-use wooo::store::{
-    AppFilter, AuditFilter, AuditSource, ChangeFilter, DeploymentFilter, NewToken, NewUser, Paging, Profile, Store,
-};
-use wooo::web::auth::api_token::ApiToken;
+use wooo::store::{AppFilter, AuditFilter, AuditSource, ChangeFilter, DeploymentFilter, Paging, Store};
 
 use super::{Ended, Lab};
 
@@ -24,34 +20,11 @@ fn block<T>(future: impl Future<Output = T>) -> T {
 }
 
 impl Served {
-    /// Starts it, with a token for its administrator in `data/admin.token`.
+    /// Starts it. It leaves a token for its administrator in `data/admin.token`.
     fn start() -> Self {
         let lab = Lab::new();
         lab.write("wooo.yaml", super::SHOP);
         lab.write("service.yaml", "refresh_seconds: 1\n");
-        let token = ApiToken::generate().unwrap();
-        let text = secrecy::ExposeSecret::expose_secret(token.secret()).to_owned();
-        lab.write("data/admin.token", &text);
-        block(async {
-            let store = Store::open(&lab.path("data/wooo.db").display().to_string()).await.unwrap();
-            let mut tx = store.begin().await.unwrap();
-            let user = NewUser { email: None, password_hash: None, profile: Profile::default(), is_admin: true };
-            let user_id = tx.insert_user(&user).await.unwrap();
-            let token = NewToken {
-                user_id,
-                name: "test".to_owned(),
-                hash: token.hash(),
-                prefix: token.prefix(),
-                scopes: vec!["admin".to_owned()],
-                fleet: None,
-                tenant: None,
-                role: Role::Owner,
-                lifetime: None,
-            };
-            tx.insert_token(&token).await.unwrap();
-            tx.commit().await.unwrap();
-            store.close().await;
-        });
         let mut command = lab.command("serve --config service.yaml --listen 127.0.0.1:0 --data data --output json");
         let mut process = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
         let mut said = String::new();

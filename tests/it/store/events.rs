@@ -7,9 +7,9 @@ use serde_json::json;
 use wooo::domain::ChangeState;
 use wooo::store::{
     Alert, AlertFilter, AlertId, AlertStatus, AppId, AppRecord, AuditEntry, AuditFilter, AuditSource, CachedMetric,
-    ChangeFilter, Deployment, DeploymentFilter, DeploymentStatus, Error, IncidentFilter, Limit, NewDelivery,
-    NewNotification, NotificationState, Paging, Repair, RepairFilter, RepairId, Scope, Store, TemplateRecord,
-    TenantKey,
+    ChangeFilter, ChangeUpdate, Deployment, DeploymentFilter, DeploymentStatus, Error, IncidentFilter, Limit,
+    NewDelivery, NewNotification, NotificationState, Paging, Repair, RepairFilter, RepairId, Scope, Store,
+    TemplateRecord, TenantKey,
 };
 
 use super::changes::change;
@@ -347,6 +347,15 @@ async fn the_index_is_rebuilt_and_the_rest_stays(db: Database) {
     fill(&store, "other").await;
     assert_eq!(count(&store).await, [2, 2, 2, 2, 2, 4]);
     let mut tx = store.begin().await.unwrap();
+    tx.reset_index(&"main".parse().unwrap()).await.unwrap();
+    tx.commit().await.unwrap();
+    // The change of `main` was accepted and never made, so Git does not know of it.
+    assert_eq!(count(&store).await, [1, 2, 1, 1, 2, 3]);
+    let made = ChangeUpdate { commit_sha: Some("0".repeat(40)), ..ChangeUpdate::default() };
+    let mut tx = store.begin().await.unwrap();
+    for change in store.changes(&ChangeFilter::default(), &Paging::default()).await.unwrap().items {
+        tx.update_change(&change.id, change.version, &made).await.unwrap();
+    }
     tx.reset_index(&"main".parse().unwrap()).await.unwrap();
     tx.commit().await.unwrap();
     assert_eq!(count(&store).await, [1, 1, 1, 1, 2, 3]);

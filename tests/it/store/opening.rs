@@ -16,6 +16,9 @@ on_both! {
     writers_wait_for_each_other,
 }
 
+/// The version of the schema that this program makes.
+const NEWEST: i64 = 3;
+
 async fn a_database_opens_again_and_keeps_what_it_has(db: Database) {
     let store = db.open().await;
     store.ping().await.unwrap();
@@ -24,7 +27,7 @@ async fn a_database_opens_again_and_keeps_what_it_has(db: Database) {
     assert!(store.ping().await.is_err());
     let store = db.open().await;
     assert!(store.job(&id).await.unwrap().is_some());
-    assert_eq!(store.schema_version().await.unwrap(), 2);
+    assert_eq!(store.schema_version().await.unwrap(), NEWEST);
 }
 
 async fn a_later_schema_is_refused(db: Database) {
@@ -32,7 +35,7 @@ async fn a_later_schema_is_refused(db: Database) {
     store.close().await;
     run(&db.address, "INSERT INTO schema_versions (version, name, digest, applied_at) VALUES (99, 'x', 'y', 0)").await;
     let error = Store::open(&db.address).await.unwrap_err();
-    assert!(matches!(error, Error::Newer { found: 99, known: 2 }), "{error:?}");
+    assert!(matches!(error, Error::Newer { found: 99, known: NEWEST }), "{error:?}");
     assert_eq!(error.code(), "store.newer");
     run(&db.address, "DELETE FROM schema_versions WHERE version = 99").await;
     run(&db.address, "UPDATE schema_versions SET digest = 'z' WHERE version = 1").await;
@@ -55,7 +58,7 @@ async fn each_migration_keeps_what_is_there(db: Database) {
     assert!(old.users(&Paging::default()).await.is_err(), "that table comes with the second");
     old.close().await;
     let new = db.open().await;
-    assert_eq!(new.schema_version().await.unwrap(), 2);
+    assert_eq!(new.schema_version().await.unwrap(), NEWEST);
     assert_eq!(new.app(&app.id).await.unwrap(), Some(app));
     assert_eq!(new.change(&change.id).await.unwrap(), Some(change));
     new.complete(&running.fence()).await.unwrap();
@@ -72,7 +75,7 @@ async fn replicas_may_start_together() {
         })
         .collect();
     for start in starts {
-        assert_eq!(start.await.unwrap().unwrap().schema_version().await.unwrap(), 2);
+        assert_eq!(start.await.unwrap().unwrap().schema_version().await.unwrap(), NEWEST);
     }
 }
 

@@ -5,8 +5,8 @@ use std::time::Duration;
 use secrecy::{ExposeSecret, SecretString};
 use wooo::domain::Role;
 use wooo::store::{
-    Answer, Attempt, Error, IdempotencyKey, Identity, Limit, LockRule, Membership, MembershipSource, NewToken, NewUser,
-    Paging, Profile, Store, TenantKey, UserId,
+    Answer, Attempt, Error, IdempotencyKey, Identity, Limit, Membership, MembershipSource, NewToken, NewUser, Paging,
+    Profile, Store, TenantKey, UserId,
 };
 
 use super::{Database, on_both};
@@ -179,24 +179,28 @@ async fn tokens_are_found_by_their_hash_while_they_are_good(db: Database) {
 
 async fn failures_lock_for_a_while(db: Database) {
     let store = db.open().await;
-    let rule = LockRule { limit: 3, within: MINUTE, locked_for: Duration::from_millis(400) };
-    for count in 1..=2 {
-        assert_eq!(store.record_login_failure("a", &rule).await.unwrap().failures, count);
-        assert_eq!(store.login_lock("a").await.unwrap(), None);
+    let lock = Duration::from_millis(400);
+    let third = |failures: u32| (failures >= 3).then_some(lock);
+    let attempt = async |key: &'static str, forget| store.admit_login(key, forget, third).await.unwrap();
+    for _ in 1..=3 {
+        assert_eq!(attempt("a", MINUTE).await, None);
     }
-    assert!(store.record_login_failure("a", &rule).await.unwrap().locked_until.is_some());
-    let rest = store.login_lock("a").await.unwrap().unwrap();
-    assert!(rest <= rule.locked_for, "{rest:?}");
-    assert_eq!(store.login_lock("b").await.unwrap(), None);
-    tokio::time::sleep(rule.locked_for).await;
-    assert_eq!(store.login_lock("a").await.unwrap(), None);
+    let rest = attempt("a", MINUTE).await.unwrap();
+    assert!(rest <= lock, "{rest:?}");
+    assert_eq!(attempt("b", MINUTE).await, None, "another key");
+    tokio::time::sleep(lock).await;
+    assert_eq!(attempt("a", MINUTE).await, None, "one more attempt");
+    assert!(attempt("a", MINUTE).await.is_some(), "and locked again");
     store.reset_login_failures("a").await.unwrap();
-    assert_eq!(store.record_login_failure("a", &rule).await.unwrap().failures, 1);
-    let short = LockRule { within: Duration::ZERO, ..rule };
+    for _ in 1..=2 {
+        assert_eq!(attempt("a", MINUTE).await, None);
+    }
     tokio::time::sleep(Duration::from_millis(5)).await;
-    assert_eq!(store.record_login_failure("a", &short).await.unwrap().failures, 1, "what is old no longer counts");
-    tokio::time::sleep(Duration::from_millis(5)).await;
-    assert_eq!(store.prune_login_failures(Duration::ZERO).await.unwrap(), 1);
+    for _ in 1..=4 {
+        assert_eq!(attempt("a", Duration::ZERO).await, None, "what is old no longer counts");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    assert_eq!(store.prune_login_failures(Duration::ZERO).await.unwrap(), 2);
 }
 
 fn key() -> IdempotencyKey {

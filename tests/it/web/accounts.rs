@@ -148,7 +148,7 @@ async fn a_session_ends_at_once() {
         }
     };
     let (first, second) = (service.sign_in().await, service.sign_in().await);
-    service.auth.sign_out(&*principal(&first).await).await.unwrap();
+    service.auth.sign_out(&*principal(&first).await, address("::1")).await.unwrap();
     assert_eq!(service.bearer("GET", "/me", &first.token).await, 401, "signed out");
     assert_eq!(service.bearer("GET", "/me", &second.token).await, 200, "another session goes on");
     let somebody = principal(&second).await;
@@ -274,17 +274,18 @@ async fn an_api_token_does_what_it_was_made_for_and_no_more() {
         ("elsewhere", wanted(Scopes::all(), Some("core"), Role::Owner), 404, 404),
         ("for nothing", wanted(Scopes::default(), None, Role::Owner), 404, 404),
     ] {
-        let (secret, kept) = service.auth.create_token(&principal, request).await.unwrap();
+        let (secret, kept) = service.auth.create_token(&principal, request, address("::1")).await.unwrap();
         assert_eq!(service.bearer("GET", "/app", secret.secret()).await, look, "{what}");
         assert_eq!(service.bearer("POST", "/app", secret.secret()).await, deploy, "{what}");
         assert_eq!(service.bearer("POST", "/tokens", secret.secret()).await, 403, "{what} makes no tokens");
         let stored = service.store.tokens_of(&service.user).await.unwrap();
         assert!(stored.iter().any(|token| token.last_used_at.is_some()));
         assert!(!format!("{stored:?}").contains(secret.secret().expose_secret()));
-        service.auth.revoke_token(&principal, &kept.id).await.unwrap();
+        service.auth.revoke_token(&principal, &kept.id, address("::1")).await.unwrap();
         assert_eq!(service.bearer("GET", "/app", secret.secret()).await, 401, "{what}, taken back");
     }
-    let (secret, _) = service.auth.create_token(&principal, wanted(Scopes::all(), None, Role::Owner)).await.unwrap();
+    let (secret, _) =
+        service.auth.create_token(&principal, wanted(Scopes::all(), None, Role::Owner), address("::1")).await.unwrap();
     let git = base64::Engine::encode(
         &base64::engine::general_purpose::STANDARD,
         format!("anybody:{}", secret.secret().expose_secret()),

@@ -48,7 +48,7 @@ async fn a_person_signs_in_with_each_kind_of_provider() {
     let login = login(&provider);
     for (name, kind) in KINDS {
         let started = begin(&login, name).await;
-        let redirect_uri = format!("https://wooo.example/api/auth/callback/{name}");
+        let redirect_uri = format!("https://wooo.example/api/auth/forge/{name}/callback");
         assert!(started.location.query_pairs().any(|(key, value)| key == "redirect_uri" && value == redirect_uri));
         let (code, state) = provider.approve(&started.location);
         let found = login.finish(name, &callback(&code, &state), Some(&started.cookie), Timestamp::now()).await;

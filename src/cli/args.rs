@@ -3,12 +3,15 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::domain::app_spec::Replicas;
 use crate::domain::fleet::{Delivery, Provider, SecretBackend};
-use crate::domain::{AppName, Cpu, EnvironmentName, Framework, ImageRef, Memory, PlanName, VariableName};
-use crate::git::BranchName;
+use crate::domain::{
+    AppName, ChangeId, ChangeState, Cpu, EnvironmentName, Framework, ImageRef, Memory, PlanName, VariableName,
+};
+use crate::git::{BranchName, CommitId};
+use crate::store::FleetName;
 
 /// From a short app spec to a reviewed commit on a fleet repository.
 ///
@@ -94,11 +97,40 @@ pub(super) enum Verb {
     )]
     Diff(DiffArgs),
     /// Show who did what, from Git alone
-    #[command(after_help = "Example:\n  wooo audit shop --fleet ../fleet --limit 20")]
+    #[command(
+        after_help = "Examples:\n  wooo audit shop --fleet ../fleet --limit 20\n  wooo audit shop --server https://wooo.example.com"
+    )]
     Audit(AuditArgs),
-    /// Show what runs where, as the fleet says
-    #[command(after_help = "Example:\n  wooo status shop --fleet ../fleet")]
+    /// Show what runs where, as the fleet says; from a service, also how it is
+    #[command(
+        after_help = "Examples:\n  wooo status shop --fleet ../fleet\n  wooo status shop --server https://wooo.example.com"
+    )]
     Status(StatusArgs),
+    /// List the changes of a service, newest first
+    #[command(after_help = "Example:\n  wooo changes --app shop --state proposed --server https://wooo.example.com")]
+    Changes(ChangesArgs),
+    /// Show a change of a service: what it changes, and how far it has come
+    #[command(after_help = "Example:\n  wooo change 0195e7a0-7c1e-7000-8000-0123456789ab --wait=merged")]
+    Change(ShowChangeArgs),
+    /// Merge the merge request of a change
+    #[command(after_help = "Example:\n  wooo merge 0195e7a0-7c1e-7000-8000-0123456789ab --wait")]
+    Merge(MergeArgs),
+    /// Close the merge request of a change: it is not wanted
+    #[command(
+        after_help = "Example:\n  wooo close 0195e7a0-7c1e-7000-8000-0123456789ab --reason 'not before the sale'"
+    )]
+    Close(CloseArgs),
+    /// Check the parts that wooo works with, and say what to do about what is not as it should be
+    #[command(
+        after_help = "Examples:\n  wooo doctor --fleet ../fleet\n  wooo doctor --config /etc/wooo/service.yaml\n  wooo doctor --server https://wooo.example.com"
+    )]
+    Doctor(DoctorArgs),
+    /// Build the service's index anew from its fleet repositories
+    #[command(after_help = "Example:\n  wooo reindex --config /etc/wooo/service.yaml")]
+    Reindex(ReindexArgs),
+    /// Print the OpenAPI document of the service
+    #[command(after_help = "Example:\n  wooo openapi > openapi.json")]
+    Openapi,
     /// Print the JSON Schema of the app spec, of a release file or of fleet.yaml
     #[command(after_help = "Example:\n  wooo schema app > wooo.schema.json")]
     Schema(SchemaArgs),
@@ -106,10 +138,14 @@ pub(super) enum Verb {
     #[command(after_help = "Example:\n  wooo completions bash > ~/.local/share/bash-completion/completions/wooo")]
     Completions(CompletionsArgs),
     /// Bring an app into an environment
-    #[command(after_help = "Example:\n  wooo onboard wooo.yaml --env staging --fleet ../fleet")]
+    #[command(
+        after_help = "Examples:\n  wooo onboard wooo.yaml --env staging --fleet ../fleet\n  wooo onboard wooo.yaml --env staging --server https://wooo.example.com --wait"
+    )]
     Onboard(OnboardArgs),
     /// Run another image
-    #[command(after_help = "Example:\n  wooo deploy shop registry.example/shop:1.5.0 --env staging --fleet ../fleet")]
+    #[command(
+        after_help = "Examples:\n  wooo deploy shop registry.example/shop:1.5.0 --env staging --fleet ../fleet\n  wooo deploy shop registry.example/shop:1.5.0 --env staging --server https://wooo.example.com --wait"
+    )]
     Deploy(DeployArgs),
     /// Change fields of an app's spec, in one environment or in all
     #[command(
@@ -167,6 +203,76 @@ pub(super) struct FleetArg {
     pub(super) fleet: String,
 }
 
+/// A service.
+#[derive(Args, Clone, Debug)]
+pub(super) struct ServerArgs {
+    /// Ask this service, by its URL [env: WOOO_SERVER]
+    #[arg(long, value_name = "URL")]
+    pub(super) server: Option<String>,
+    /// A file with the token for the service [default: the token in WOOO_TOKEN]
+    #[arg(long, value_name = "FILE")]
+    pub(super) token_file: Option<PathBuf>,
+    /// The data folder of a service on this machine: its administrator's token is used, and without --server its usual
+    /// address
+    #[arg(long, value_name = "DIR", conflicts_with = "token_file")]
+    pub(super) data: Option<PathBuf>,
+    /// Which of the service's fleets, where it has several
+    #[arg(long, value_name = "NAME")]
+    pub(super) served_fleet: Option<FleetName>,
+}
+
+/// Where the fleet is: in a repository at hand, or behind a service.
+#[derive(Args, Clone, Debug)]
+pub(super) struct TargetArgs {
+    /// The fleet repository: a work tree, a bare repository, or an https or ssh URL [env: WOOO_FLEET] [default: .]
+    #[arg(long, value_name = "DIR|URL", conflicts_with_all = ["server", "token_file", "data", "served_fleet"])]
+    pub(super) fleet: Option<String>,
+    #[command(flatten)]
+    pub(super) server: ServerArgs,
+}
+
+/// What is waited for.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum, strum::Display)]
+#[strum(serialize_all = "lowercase")]
+pub(super) enum WaitFor {
+    /// The cluster runs it and is healthy
+    Healthy,
+    /// It is on the synced branch
+    Merged,
+}
+
+/// Whether to wait, and how long.
+#[derive(Args, Clone, Copy, Debug)]
+pub(super) struct WaitArgs {
+    /// Follow the change on the service until it is there; the exit code is 0 only then
+    #[arg(long, value_enum, value_name = "FOR", num_args = 0..=1, require_equals = true, default_missing_value = "healthy")]
+    pub(super) wait: Option<WaitFor>,
+    /// How long to wait, for example 90s or 20m
+    #[arg(long, value_name = "TIME", default_value = "20m", requires = "wait")]
+    pub(super) timeout: SignedDuration,
+}
+
+/// Who asks whom, why, and how far to go.
+#[derive(Args, Clone, Debug)]
+pub(super) struct IntentArgs {
+    #[command(flatten)]
+    pub(super) target: TargetArgs,
+    /// Who asks; recorded in the commit. A service knows it by the token [default: local: and your Git user name]
+    #[arg(long, value_name = "WHO", env = "WOOO_ACTOR", hide_env_values = true)]
+    pub(super) actor: Option<String>,
+    /// Why; recorded in the commit
+    #[arg(long, value_name = "TEXT")]
+    pub(super) reason: Option<String>,
+    /// Fast-forward the synced branch to the change at once; with a service, merge its merge request
+    #[arg(long)]
+    pub(super) merge: bool,
+    /// Show what would change and write nothing
+    #[arg(long, conflicts_with_all = ["merge", "wait"])]
+    pub(super) dry_run: bool,
+    #[command(flatten)]
+    pub(super) wait: WaitArgs,
+}
+
 /// Who asks, why, and how far to go.
 #[derive(Args, Clone, Debug)]
 pub(super) struct ChangeArgs {
@@ -195,7 +301,7 @@ pub(super) struct AppArgs {
     #[arg(long = "env", value_name = "ENV")]
     pub(super) environment: EnvironmentName,
     #[command(flatten)]
-    pub(super) change: ChangeArgs,
+    pub(super) change: IntentArgs,
 }
 
 #[derive(Args, Debug)]
@@ -377,7 +483,7 @@ pub(super) struct AuditArgs {
     #[arg(long, default_value_t = 50)]
     pub(super) limit: usize,
     #[command(flatten)]
-    pub(super) fleet: FleetArg,
+    pub(super) target: TargetArgs,
 }
 
 #[derive(Args, Debug)]
@@ -388,7 +494,84 @@ pub(super) struct StatusArgs {
     #[arg(long = "env", value_name = "ENV")]
     pub(super) environment: Vec<EnvironmentName>,
     #[command(flatten)]
-    pub(super) fleet: FleetArg,
+    pub(super) target: TargetArgs,
+}
+
+#[derive(Args, Debug)]
+pub(super) struct ChangesArgs {
+    /// Only of this app
+    #[arg(long, value_name = "APP")]
+    pub(super) app: Option<AppName>,
+    /// Only in this environment
+    #[arg(long = "env", value_name = "ENV")]
+    pub(super) environment: Option<EnvironmentName>,
+    /// Only in this state; may be given several times
+    #[arg(long = "state", value_name = "STATE", value_parser = word::<ChangeState>)]
+    pub(super) states: Vec<ChangeState>,
+    /// How many to show
+    #[arg(long, default_value_t = 50)]
+    pub(super) limit: usize,
+    #[command(flatten)]
+    pub(super) server: ServerArgs,
+}
+
+#[derive(Args, Debug)]
+pub(super) struct ShowChangeArgs {
+    /// The change
+    pub(super) id: ChangeId,
+    /// Show the manifests line by line as well
+    #[arg(long)]
+    pub(super) raw: bool,
+    #[command(flatten)]
+    pub(super) wait: WaitArgs,
+    #[command(flatten)]
+    pub(super) server: ServerArgs,
+}
+
+#[derive(Args, Debug)]
+pub(super) struct MergeArgs {
+    /// The change
+    pub(super) id: ChangeId,
+    /// Only if this commit is what would be merged [default: what is there now]
+    #[arg(long, value_name = "COMMIT")]
+    pub(super) head: Option<CommitId>,
+    #[command(flatten)]
+    pub(super) wait: WaitArgs,
+    #[command(flatten)]
+    pub(super) server: ServerArgs,
+}
+
+#[derive(Args, Debug)]
+pub(super) struct CloseArgs {
+    /// The change
+    pub(super) id: ChangeId,
+    /// Why
+    #[arg(long, value_name = "TEXT")]
+    pub(super) reason: Option<String>,
+    #[command(flatten)]
+    pub(super) server: ServerArgs,
+}
+
+#[derive(Args, Debug)]
+pub(super) struct DoctorArgs {
+    /// The settings of a service: its data, its database, its fleets, its clusters [env: WOOO_CONFIG]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["fleet", "server", "token_file", "data", "served_fleet"])]
+    pub(super) config: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) target: TargetArgs,
+}
+
+#[derive(Args, Debug)]
+pub(super) struct ReindexArgs {
+    /// The settings of the service [default: those of a service without settings]
+    #[arg(long, value_name = "FILE", env = "WOOO_CONFIG", hide_env_values = true)]
+    pub(super) config: Option<PathBuf>,
+    /// The folder of what the service keeps [default: wooo-data]
+    #[arg(long, value_name = "DIR", env = "WOOO_DATA", hide_env_values = true)]
+    pub(super) data: Option<PathBuf>,
+    /// The database: a path or a PostgreSQL URL [default: wooo.db in the data folder]
+    #[arg(long, value_name = "PATH|URL", env = "WOOO_DATABASE", hide_env_values = true)]
+    pub(super) database: Option<String>,
 }
 
 #[derive(Args, Debug)]
@@ -423,7 +606,7 @@ pub(super) struct OnboardArgs {
     #[arg(long = "env", value_name = "ENV")]
     pub(super) environment: EnvironmentName,
     #[command(flatten)]
-    pub(super) change: ChangeArgs,
+    pub(super) change: IntentArgs,
 }
 
 #[derive(Args, Debug)]
@@ -436,7 +619,7 @@ pub(super) struct DeployArgs {
     #[arg(long = "env", value_name = "ENV")]
     pub(super) environment: EnvironmentName,
     #[command(flatten)]
-    pub(super) change: ChangeArgs,
+    pub(super) change: IntentArgs,
 }
 
 #[derive(Args, Debug)]
@@ -453,7 +636,7 @@ pub(super) struct ConfigureArgs {
     #[arg(long, value_name = "FIELD")]
     pub(super) unset: Vec<String>,
     #[command(flatten)]
-    pub(super) change: ChangeArgs,
+    pub(super) change: IntentArgs,
 }
 
 #[derive(Args, Debug)]
@@ -475,7 +658,7 @@ pub(super) struct ScaleArgs {
     #[arg(long = "env", value_name = "ENV")]
     pub(super) environment: EnvironmentName,
     #[command(flatten)]
-    pub(super) change: ChangeArgs,
+    pub(super) change: IntentArgs,
 }
 
 #[derive(Args, Debug)]
@@ -559,7 +742,7 @@ pub(super) struct OffboardArgs {
     #[arg(long = "env", value_name = "ENV")]
     pub(super) environment: Option<EnvironmentName>,
     #[command(flatten)]
-    pub(super) change: ChangeArgs,
+    pub(super) change: IntentArgs,
 }
 
 /// A word of one of the domain's closed lists; the error names them all.

@@ -4,6 +4,7 @@
 //! nothing about a fleet: each verb hands its arguments to one operation and prints what came of it.
 
 mod args;
+mod client;
 mod log;
 mod output;
 mod progress;
@@ -51,6 +52,13 @@ fn run(verb: Verb, printer: &Printer) -> Result<bool, Problems> {
         Verb::Diff(args) => verbs::diff::run(&args, printer),
         Verb::Audit(args) => verbs::read::audit(&args, printer),
         Verb::Status(args) => verbs::read::status(&args, printer),
+        Verb::Changes(args) => verbs::changes::list(&args, printer),
+        Verb::Change(args) => verbs::changes::show(&args, printer),
+        Verb::Merge(args) => verbs::changes::merge(&args, printer),
+        Verb::Close(args) => verbs::changes::close(&args, printer),
+        Verb::Doctor(args) => verbs::doctor::run(&args, printer),
+        Verb::Reindex(args) => verbs::reindex::run(&args, printer),
+        Verb::Openapi => verbs::schema::openapi(printer),
         Verb::Schema(args) => verbs::schema::run(&args, printer),
         Verb::Completions(args) => verbs::schema::completions(&args, printer),
         Verb::Rerender(args) => verbs::rerender::run(args, printer),

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::args::{Color, Format};
 use crate::domain::Problem;
-use crate::render::diff::{Entry, Risk};
+use crate::render::diff::Entry;
 use crate::yaml;
 
 const BOLD: Style = Style::new().bold();
@@ -112,14 +112,28 @@ impl Page {
     /// Differences with their risk.
     pub(super) fn entries(&mut self, entries: &[Entry]) {
         for entry in entries {
-            let style = match entry.risk {
-                Risk::High => HIGH,
-                Risk::Medium => MEDIUM,
-                Risk::Low => LOW,
-            };
-            let entry_text = harmless(&entry.to_string());
-            self.verbatim(&format!("  {style}{:<6}{style:#} {entry_text}", entry.risk.to_string()));
+            self.entry(&entry.risk.to_string(), &entry.to_string());
         }
+    }
+
+    /// One difference with the word of its risk.
+    pub(super) fn entry(&mut self, risk: &str, text: &str) {
+        let style = match risk {
+            "high" => HIGH,
+            "medium" => MEDIUM,
+            _ => LOW,
+        };
+        self.verbatim(&format!("  {style}{:<6}{style:#} {}", harmless(risk), harmless(text)));
+    }
+
+    /// One check with the word of its verdict: `ok`, `warn` or `fail`.
+    pub(super) fn check(&mut self, verdict: &str, text: &str) {
+        let style = match verdict {
+            "fail" => HIGH,
+            "warn" => MEDIUM,
+            _ => LOW,
+        };
+        self.verbatim(&format!("{style}{verdict:<4}{style:#}  {}", harmless(text)));
     }
 
     /// Columns, as wide as their widest cell.

@@ -16,6 +16,7 @@ pub mod faults;
 mod follow;
 pub mod health;
 pub mod outcome;
+pub mod profile;
 pub mod report;
 mod settings;
 mod target;

@@ -10,6 +10,7 @@ pub mod batch;
 pub mod change;
 pub mod compare;
 pub mod dns;
+pub mod doctor;
 pub mod fleet;
 pub mod gate;
 pub mod history;

@@ -28,6 +28,7 @@ const STATUSES: &[(&str, StatusCode)] = &[
     ("change.conflict", StatusCode::PRECONDITION_FAILED),
     ("change.not_found", StatusCode::NOT_FOUND),
     ("change.*", StatusCode::CONFLICT),
+    ("client.*", StatusCode::INTERNAL_SERVER_ERROR),
     ("cluster.*", StatusCode::BAD_GATEWAY),
     ("configure.*", StatusCode::UNPROCESSABLE_ENTITY),
     ("demo.*", StatusCode::INTERNAL_SERVER_ERROR),

@@ -3,9 +3,11 @@
 //! Owns the settings and the order in which parts start and stop. What the parts do is theirs.
 
 mod assemble;
+mod offline;
 mod settings;
 mod website;
 
 pub(super) use assemble::{Assembled, assemble};
+pub(super) use offline::{local_fleets, offline};
 pub(super) use settings::ServiceSettings;
 pub(super) use website::{Website, listen};

@@ -1,10 +1,11 @@
 //! The verbs that change one app.
 
-use super::{change_request, place, read_text};
+use super::{ask, change_request, place, read_text};
 use crate::cli::args::{
-    AppArgs, ChangeArgs, ConfigureArgs, DeployArgs, HoldArgs, OffboardArgs, OnboardArgs, ResizeArgs, RollbackArgs,
-    ScaleArgs,
+    AppArgs, ChangeArgs, ConfigureArgs, DeployArgs, HoldArgs, IntentArgs, OffboardArgs, OnboardArgs, ResizeArgs,
+    RollbackArgs, ScaleArgs,
 };
+use crate::cli::client::Target;
 use crate::cli::output::{Page, Printer};
 use crate::detect;
 use crate::domain::intent::Size;
@@ -89,16 +90,37 @@ fn app(printer: &Printer, args: AppArgs, action: Action) -> Result<bool, Problem
     act(printer, &args.change, args.app, Some(args.environment), action)
 }
 
-pub(super) fn act(
+fn act(
     printer: &Printer,
-    args: &ChangeArgs,
+    args: &IntentArgs,
     app: AppName,
     environment: Option<EnvironmentName>,
     action: Action,
 ) -> Result<bool, Problems> {
+    let intent = Intent { app, environment, action };
+    match Target::of(&args.target)? {
+        Target::Service(service) => ask::act(&service, printer, args, &intent),
+        Target::Fleet(_) if args.wait.wait.is_some() => {
+            Err(Problem::new("client.no_server", "only a service can follow a change").hint("give `--server`").into())
+        }
+        Target::Fleet(fleet) => {
+            let args = ChangeArgs {
+                fleet,
+                actor: args.actor.clone(),
+                reason: args.reason.clone(),
+                merge: args.merge,
+                dry_run: args.dry_run,
+            };
+            on_fleet(printer, &args, &intent)
+        }
+    }
+}
+
+/// Makes the change straight on a fleet repository.
+pub(super) fn on_fleet(printer: &Printer, args: &ChangeArgs, intent: &Intent) -> Result<bool, Problems> {
     let place = place(&args.fleet)?;
     let (request, options) = change_request(args, &place);
-    carry_out(printer, args, &place, &Intent { app, environment, action }, &request, options)
+    carry_out(printer, args, &place, intent, &request, options)
 }
 
 /// Makes the change and tells what came of it.

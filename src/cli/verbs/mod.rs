@@ -1,18 +1,24 @@
 //! One file per family of verbs: arguments to an operation, its result to words.
 
+mod ask;
 pub(super) mod build;
+pub(super) mod changes;
 pub(super) mod check;
 pub(super) mod demo;
 pub(super) mod detect;
 pub(super) mod diff;
+pub(super) mod doctor;
+mod follow;
 pub(super) mod init;
 pub(super) mod intent;
 pub(super) mod read;
+pub(super) mod reindex;
 pub(super) mod render;
 pub(super) mod rerender;
 pub(super) mod schema;
 pub(super) mod secret;
 pub(super) mod serve;
+mod served;
 
 use std::path::Path;
 

@@ -1,14 +1,19 @@
 //! `wooo audit` and `wooo status`.
 
-use super::place;
+use super::{place, served};
 use crate::cli::args::{AuditArgs, StatusArgs};
+use crate::cli::client::Target;
 use crate::cli::output::Printer;
 use crate::domain::{Problem, Problems};
 use crate::operations::batch::Selection;
 use crate::operations::{audit as acts, status as standings};
 
 pub(in crate::cli) fn audit(args: &AuditArgs, printer: &Printer) -> Result<bool, Problems> {
-    let place = place(&args.fleet)?;
+    let fleet = match Target::of(&args.target)? {
+        Target::Service(service) => return served::audit(&service, args, printer),
+        Target::Fleet(fleet) => fleet,
+    };
+    let place = place(&fleet)?;
     let found = acts::run(&place, args.app.as_ref(), args.limit)?;
     printer.answer(&found, |page| {
         let rows: Vec<Vec<String>> = found
@@ -29,7 +34,11 @@ pub(in crate::cli) fn audit(args: &AuditArgs, printer: &Printer) -> Result<bool,
 }
 
 pub(in crate::cli) fn status(args: &StatusArgs, printer: &Printer) -> Result<bool, Problems> {
-    let place = place(&args.fleet)?;
+    let fleet = match Target::of(&args.target)? {
+        Target::Service(service) => return served::status(&service, args, printer),
+        Target::Fleet(fleet) => fleet,
+    };
+    let place = place(&fleet)?;
     let tree = place.repository.tree(place.tip()?).map_err(|error| Problem::new(error.code(), error.to_string()))?;
     let selection = Selection { apps: args.apps.clone(), environments: args.environment.clone() };
     let found = standings::run(&tree, &selection)?;

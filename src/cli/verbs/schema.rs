@@ -1,4 +1,4 @@
-//! `wooo schema` and `wooo completions`.
+//! `wooo schema`, `wooo openapi` and `wooo completions`.
 
 use clap::CommandFactory;
 
@@ -14,6 +14,12 @@ pub(in crate::cli) fn run(args: &SchemaArgs, printer: &Printer) -> Result<bool, 
     };
     // A schema is JSON whatever else is asked for: editors and validators read nothing else.
     printer.raw(&format!("{}\n", serde_json::to_string_pretty(&schema).unwrap_or_default()));
+    Ok(true)
+}
+
+pub(in crate::cli) fn openapi(printer: &Printer) -> Result<bool, Problems> {
+    let document = crate::web::server::describe(crate::web::people::routes());
+    printer.raw(&format!("{}\n", serde_json::to_string_pretty(&document).unwrap_or_default()));
     Ok(true)
 }
 

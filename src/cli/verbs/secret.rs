@@ -7,7 +7,7 @@ use secrecy::SecretString;
 use super::{change_request, intent, place};
 use crate::cli::args::{SecretSetArgs, SecretVerb};
 use crate::cli::output::Printer;
-use crate::domain::{Action, Problem, Problems};
+use crate::domain::{Action, Intent, Problem, Problems};
 use crate::operations::secrets;
 use crate::secrets::MAX_VALUE_BYTES;
 
@@ -15,7 +15,9 @@ pub(in crate::cli) fn run(verb: SecretVerb, printer: &Printer) -> Result<bool, P
     match verb {
         SecretVerb::Set(args) => set(&args, printer),
         SecretVerb::Generate(args) => {
-            intent::act(printer, &args.change, args.app, args.environment, Action::GenerateSecrets)
+            let (app, environment) = (args.app, args.environment);
+            let wish = Intent { app, environment, action: Action::GenerateSecrets };
+            intent::on_fleet(printer, &args.change, &wish)
         }
     }
 }

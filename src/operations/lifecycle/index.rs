@@ -382,12 +382,25 @@ struct Contents {
     acts: Vec<AuditEntry>,
 }
 
+/// What an index has been built of.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq, serde::Serialize)]
+pub struct Built {
+    /// The apps of the fleet.
+    pub apps: usize,
+    /// The changes that Git tells of.
+    pub changes: usize,
+    /// Their deployments.
+    pub deployments: usize,
+    /// The acts in the history of the synced branch.
+    pub acts: usize,
+}
+
 /// Works the index of a fleet out anew, from its repository alone: what the database said of its apps, changes,
 /// deployments, repairs and acts is forgotten, but for the changes that have no commit yet.
 ///
 /// # Errors
 /// [`Failure`]; the index is as it was then, or half built and built again by the next run.
-pub async fn rebuild(service: &Service, name: &FleetName) -> Result<(), Failure> {
+pub async fn rebuild(service: &Service, name: &FleetName) -> Result<Built, Failure> {
     let mut tx = service.store.begin().await?;
     tx.reset_index(name).await?;
     tx.commit().await?;
@@ -395,7 +408,7 @@ pub async fn rebuild(service: &Service, name: &FleetName) -> Result<(), Failure>
 }
 
 /// Works the index of a fleet out. What is there already stays as it is.
-pub(super) async fn build(service: &Service, name: &FleetName) -> Result<(), Failure> {
+pub(super) async fn build(service: &Service, name: &FleetName) -> Result<Built, Failure> {
     let fleet = service.fleet(name)?;
     let now = service.now().await?;
     let own = name.clone();
@@ -430,7 +443,12 @@ pub(super) async fn build(service: &Service, name: &FleetName) -> Result<(), Fai
     tx.put_fleet(&contents.fleet).await?;
     tx.enqueue(&super::refresh::job(name)).await?;
     tx.commit().await?;
-    Ok(())
+    Ok(Built {
+        apps: contents.apps.len(),
+        changes: contents.changes.len(),
+        deployments: contents.changes.iter().map(|read| read.deployments.len()).sum(),
+        acts: contents.acts.len(),
+    })
 }
 
 /// Writes down a change out of Git, with the job that goes on with it.

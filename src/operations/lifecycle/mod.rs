@@ -22,7 +22,7 @@ use crate::{forge, store};
 pub use accept::{Accepted, Wish, accept, preview};
 pub use close::{close, give_up};
 pub use follow::{follow, merge};
-pub use index::{rebuild, tenant_of};
+pub use index::{Built, rebuild, tenant_of};
 pub use observe::{Sight, look, observe};
 pub use propose::propose;
 pub use refresh::{prune, refresh, refresh_soon, start};

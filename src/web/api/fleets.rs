@@ -92,7 +92,7 @@ pub(super) async fn reindex(State(state): State<AppState>, Id(name): Id<String>)
     // If the process ends before it is done, the next pass finds the fleet without a tip, and begins again.
     tokio::spawn(async move {
         match lifecycle::rebuild(&state.service, &name).await {
-            Ok(()) => tracing::info!(fleet = %name, "the index is built anew"),
+            Ok(built) => tracing::info!(fleet = %name, ?built, "the index is built anew"),
             Err(failure) => tracing::error!(?failure, fleet = %name, "the index could not be built anew"),
         }
     });

@@ -15,6 +15,7 @@ mod program;
 mod proposal;
 mod release;
 mod render;
+mod service;
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -1,0 +1,54 @@
+//! A service that does not run: its database and its fleets, for work on the index. Nothing that is not there is made,
+//! but for the database.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use tokio_util::sync::CancellationToken;
+
+use super::settings::ServiceSettings;
+use crate::cluster::{self, Clusters};
+use crate::domain::{Problem, Problems};
+use crate::forge::{LocalForge, LocalForges, User};
+use crate::operations::lifecycle::{FleetSource, ServedFleet, Service, Timing};
+use crate::store::{FleetName, Store};
+
+/// Opens the fleets on the embedded forge.
+///
+/// # Errors
+/// `forge.not_found` for one that is not there.
+pub(crate) fn local_fleets(settings: &ServiceSettings) -> Result<Vec<(FleetName, LocalForge)>, Problems> {
+    let url = settings.url(settings.listen);
+    let forges = LocalForges::new(settings.data.join("repositories"), &url, Arc::new(Timestamp::now));
+    let mut found = Vec::new();
+    for (name, fleet) in settings.fleets()? {
+        let repository = fleet.repository.parse().map_err(Problem::from)?;
+        let me = User { id: "wooo".parse().map_err(Problem::from)?, login: "wooo".to_owned() };
+        found.push((name, forges.open(&repository, me).map_err(Problem::from)?));
+    }
+    Ok(found)
+}
+
+/// The database and the fleets, with no cluster and no worker.
+///
+/// # Errors
+/// `store.in_use` if a service runs on the database, and what stands in the way of a fleet.
+pub(crate) async fn offline(settings: &ServiceSettings) -> Result<Service, Problems> {
+    let own = settings.clone();
+    let opening = tokio::task::spawn_blocking(move || local_fleets(&own));
+    let opened = opening.await.map_err(|error| Problem::new("service.interrupted", error.to_string()))??;
+    let store = Store::open(&settings.database()).await.map_err(|error| Problems::from(error.problem()))?;
+    let mut fleets = BTreeMap::new();
+    for (name, forge) in opened {
+        let source = FleetSource::Folder(forge.path().to_owned());
+        fleets.insert(name.clone(), ServedFleet::new(name, Arc::new(forge), source));
+    }
+    Ok(Service {
+        store,
+        fleets,
+        clusters: Clusters::start([], cluster::Timing::default(), &CancellationToken::new()),
+        committer: (settings.committer.name.clone(), settings.committer.email.clone()),
+        timing: Timing::default(),
+    })
+}

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::crash::free_port;
+use super::crash::{free_port, merge_requests};
 use super::process::{Served, Setting, app, git};
 use crate::postgres::Postgres;
 
@@ -49,11 +49,7 @@ fn sleeps_at(step: &str) {
         assert_eq!(ids.lines().filter(|line| !line.is_empty()).count(), 1, "stopped at {step}");
         let branches = git(&repository, &["for-each-ref", "--format=%(refname)", "refs/heads"]);
         assert_eq!(branches.trim(), "refs/heads/main", "stopped at {step}\n{}", second.log());
-        for state in ["open", "closed"] {
-            let listed = std::fs::read_dir(repository.join("wooo/merge-requests").join(state));
-            let count = listed.map_or(0, |entries| entries.flatten().count());
-            assert_eq!(count, usize::from(state == "closed"), "{state} merge requests, stopped at {step}");
-        }
+        assert_eq!(merge_requests(&repository), "all: 1; open: ", "stopped at {step}");
         let comments = second.get(&format!("/api/changes/{id}"));
         assert!(comments["problem"].is_null(), "{comments}");
         wish.join().unwrap()

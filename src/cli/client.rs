@@ -89,7 +89,7 @@ impl Service {
         };
         let token = match (&args.token_file, &args.data) {
             (Some(path), _) => Some(token_in(path)?),
-            (None, Some(data)) => Some(token_in(&data.join("admin.token"))?),
+            (None, Some(data)) => Some(token_in(&data.join(crate::web::people::TOKEN_FILE))?),
             (None, None) => variable("WOOO_TOKEN").map(|text| token(&text, "WOOO_TOKEN")).transpose()?,
         };
         let fleet = args.served_fleet.as_ref().map(ToString::to_string);

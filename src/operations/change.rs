@@ -345,7 +345,7 @@ fn propose(
     let repository = &place.repository;
     let environment = intent.environment.as_ref().map_or("all", EnvironmentName::as_str);
     // Else two wishes of one kind could each find no branch, and both open one.
-    let _alone = repository.lock_branches()?;
+    let alone = repository.lock_branches()?;
     let mut adopted = None;
     for (name, at) in repository.branches_with_prefix(&branch_prefix(intent))? {
         let ours = standing_of(place, at, tip)?;
@@ -380,6 +380,7 @@ fn propose(
     let commit = repository.commit(tree, &[tip], &signature(request), &text)?;
     reached("commit");
     place.update_branch(branch, commit, standing)?;
+    drop(alone);
     reached("push");
     Ok((commit, change_id))
 }

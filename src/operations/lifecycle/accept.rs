@@ -32,7 +32,7 @@ pub struct Wish {
 pub struct Accepted {
     /// The change.
     pub change: Change,
-    /// Whether it is new. The same wish that is still open is the same change.
+    /// Whether it is new. The same wish is the same change while that is open, or as long as the fleet says so because of it.
     pub is_new: bool,
 }
 
@@ -62,7 +62,7 @@ pub async fn accept(service: &Service, wish: &Wish) -> Result<Accepted, Problems
     let now = service.store.now().await.map_err(failed)?;
     let id = ChangeId::from(uuid::Uuid::now_v7());
     let planned = plan(service, wish, &id, now).await?;
-    if let Some(change) = open_twin(service, wish).await.map_err(failed)? {
+    if let Some(change) = twin(service, wish, planned.change.stage).await.map_err(failed)? {
         return Ok(Accepted { change, is_new: false });
     }
     let mut change =
@@ -85,7 +85,7 @@ pub async fn accept(service: &Service, wish: &Wish) -> Result<Accepted, Problems
         tx.put_app(app).await.map_err(failed)?;
     }
     tx.insert_change(&change, &content).await.map_err(failed)?;
-    tx.append_audit(&act(&change, now, &change.actor, "change.accepted")).await.map_err(failed)?;
+    tx.append_audit(&act(&change, now, &change.actor, "accept_change")).await.map_err(failed)?;
     if change.state == ChangeState::Accepted {
         tx.enqueue(&job_about(kinds::PROPOSE, &change)).await.map_err(failed)?;
     }
@@ -148,12 +148,17 @@ fn new_app(
     Ok(Some(super::index::app_record(fleet, &spec, tenant, now)))
 }
 
-/// The change that was accepted for the very same wish and is not done yet.
-async fn open_twin(service: &Service, wish: &Wish) -> Result<Option<Change>, store::Error> {
+/// The change that was accepted for the very same wish: one that is not done yet, or, where there is nothing left to
+/// change, the one that has seen to that. Who asks again because the answer was lost is told of that one.
+async fn twin(service: &Service, wish: &Wish, stage: Stage) -> Result<Option<Change>, store::Error> {
+    let mut states = vec![ChangeState::Accepted, ChangeState::Proposed];
+    if stage == Stage::Unchanged {
+        states.extend([ChangeState::Merged, ChangeState::Settled]);
+    }
     let filter = ChangeFilter {
         fleet: Some(wish.fleet.clone()),
         app: Some(wish.intent.app.clone()),
-        states: vec![ChangeState::Accepted, ChangeState::Proposed],
+        states,
         ..ChangeFilter::default()
     };
     let paging = Paging { limit: Limit::new(Limit::MAX), after: None };

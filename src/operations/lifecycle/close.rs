@@ -59,7 +59,7 @@ pub async fn close(service: &Service, id: &ChangeId, actor: &str, reason: Option
     let mut tx = service.store.begin().await.map_err(|error| error.problem())?;
     tx.update_change(&change.id, change.version, &update(&change, &reason)).await.map_err(|error| error.problem())?;
     let at = tx.now().await.map_err(|error| error.problem())?;
-    tx.append_audit(&act(&change, at, actor, "change.closed")).await.map_err(|error| error.problem())?;
+    tx.append_audit(&act(&change, at, actor, "close_change")).await.map_err(|error| error.problem())?;
     tx.commit().await.map_err(|error| error.problem())?;
     let now = service.store.change(id).await.map_err(|error| error.problem())?;
     Ok(now.unwrap_or(change))

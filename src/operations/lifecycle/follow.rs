@@ -184,7 +184,7 @@ pub async fn merge(service: &Service, id: &ChangeId, actor: &str, head: Option<C
     }
     let mut tx = service.store.begin().await.map_err(store_problem)?;
     let at = tx.now().await.map_err(store_problem)?;
-    tx.append_audit(&act(&change, at, actor, "change.merged")).await.map_err(store_problem)?;
+    tx.append_audit(&act(&change, at, actor, "merge_change")).await.map_err(store_problem)?;
     tx.enqueue(&job_about(kinds::FOLLOW, &change).priority(20)).await.map_err(store_problem)?;
     tx.commit().await.map_err(store_problem)?;
     let now = service.store.change(id).await.map_err(store_problem)?;

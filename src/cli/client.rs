@@ -446,7 +446,7 @@ mod tests {
 
     #[test]
     fn a_code_is_kept_once() {
-        let (one, two) = (known("some.code").unwrap(), known(&"some.code".to_owned()).unwrap());
+        let (one, two) = (known("some.code").unwrap(), known(String::from("some.code").as_str()).unwrap());
         assert!(std::ptr::eq(one, two));
         assert_eq!((known("nothing"), known("a.B"), known(".a")), (None, None, None));
     }

@@ -199,7 +199,7 @@ mod tests {
         let settings = read("# nothing\n").unwrap();
         assert_eq!(settings.url(settings.listen), "http://127.0.0.1:8080");
         assert_eq!(settings.database(), "wooo-data/wooo.db");
-        assert_eq!(settings.fleets().unwrap().keys().map(|name| name.as_str()).collect::<Vec<_>>(), ["main"]);
+        assert_eq!(settings.fleets().unwrap().keys().map(FleetName::as_str).collect::<Vec<_>>(), ["main"]);
     }
 
     #[test]

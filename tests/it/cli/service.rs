@@ -92,7 +92,7 @@ impl Served {
                         row.deployed_by,
                         row.rollback_version,
                         row.deployed_at.as_millisecond(),
-                        row.completed_at.map(|at| at.as_millisecond())
+                        row.completed_at.map(jiff::Timestamp::as_millisecond)
                     ])
                 })
                 .collect();
@@ -165,7 +165,7 @@ fn a_change_is_followed_to_its_end_and_the_index_is_rebuilt_from_git() {
     let after = served.dump();
     for part in ["apps", "changes", "deployments", "acts"] {
         let text = |value: &Value| serde_json::to_string_pretty(&value[part]).unwrap();
-        let diff = similar::TextDiff::from_lines(&text(&before), &text(&after)).unified_diff().to_string();
+        let diff = similar::TextDiff::from_lines(text(&before), text(&after)).unified_diff().to_string();
         assert!(diff.is_empty(), "{part}:\n{diff}");
     }
 }

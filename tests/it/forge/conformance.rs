@@ -389,7 +389,7 @@ pub(crate) async fn reactions_are_given_once(harness: &dyn Harness) {
     harness.forge_as(&ann).react(made.number, comment.id, Reaction::Eyes).await.unwrap();
     let me = forge.myself().await.unwrap();
     let mut found: Vec<_> = forge.reactions(made.number, comment.id).await.unwrap();
-    found.sort_by(|a, b| (a.0, a.1.id == ann.id).cmp(&(b.0, b.1.id == ann.id)));
+    found.sort_by_key(|a| (a.0, a.1.id == ann.id));
     let ids: Vec<_> = found.into_iter().map(|(reaction, user)| (reaction, user.id)).collect();
     assert_eq!(ids, [(Reaction::Eyes, me.id.clone()), (Reaction::Eyes, ann.id), (Reaction::ThumbsUp, me.id)]);
 }

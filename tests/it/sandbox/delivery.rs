@@ -1,6 +1,5 @@
 //! A whole fleet, from the merge to pods that are ready or crash.
 
-use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
@@ -55,7 +54,7 @@ impl Lab {
         let staging = "staging".parse().unwrap();
         let options = SandboxOptions {
             clusters: vec![ClusterOptions::new("staging", [staging])],
-            fleet: Some(FleetSource::Folder(PathBuf::from(folder.path().join("fleet")))),
+            fleet: Some(FleetSource::Folder(folder.path().join("fleet"))),
             timings,
             ..SandboxOptions::default()
         };

@@ -1,4 +1,6 @@
 //! The sandbox, reached through the clients that reach real clusters.
+
+#![expect(clippy::panic, reason = "a test fails by panicking, in its helpers too")]
 #![expect(clippy::unwrap_used, reason = "clippy knows a test by its attribute, and the helpers here have none")]
 
 mod api;

@@ -64,7 +64,7 @@ impl Served {
         let served = Self { child, url, data: setting.data.clone(), log };
         assert!(served.url.starts_with("http://"), "it did not start: {first}\n{}", served.log());
         let began = Instant::now();
-        while !served.try_get("/readyz").is_some_and(|(status, _)| status == 200) {
+        while served.try_get("/readyz").is_none_or(|(status, _)| status != 200) {
             assert!(began.elapsed() < PATIENCE, "it is not ready: {}", served.log());
             std::thread::sleep(Duration::from_millis(20));
         }

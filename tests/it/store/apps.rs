@@ -175,7 +175,6 @@ async fn ten_thousand_apps_are_listed_quickly(db: Database) {
     }
     times.sort();
     let p99 = times[times.len() * 99 / 100];
-    println!("{} pages: median {:?}, p99 {p99:?}", times.len(), times[times.len() / 2]);
     // Much more than it takes, because other tests run at the same time.
-    assert!(p99 < Duration::from_millis(100), "{p99:?}");
+    assert!(p99 < Duration::from_millis(500), "{p99:?}");
 }

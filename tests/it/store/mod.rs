@@ -1,5 +1,7 @@
 //! The store: every test runs on SQLite and on PostgreSQL.
 
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking, in its helpers too")]
+
 mod apps;
 mod changes;
 mod events;

@@ -214,23 +214,16 @@ impl World {
     }
 
     /// Waits until a change is in a state.
-    #[track_caller]
-    pub(super) fn until<'a>(
-        &'a self,
-        change: &'a str,
-        state: &'a str,
-    ) -> impl std::future::Future<Output = Value> + 'a {
-        async move {
-            for _ in 0..400 {
-                let heard = self.get("admin", &format!("/api/changes/{change}")).await.expect(200);
-                if heard.body["state"] == state {
-                    return heard.body;
-                }
-                tokio::time::sleep(Duration::from_millis(50)).await;
+    pub(super) async fn until<'a>(&'a self, change: &'a str, state: &'a str) -> Value {
+        for _ in 0..400 {
+            let heard = self.get("admin", &format!("/api/changes/{change}")).await.expect(200);
+            if heard.body["state"] == state {
+                return heard.body;
             }
-            let heard = self.get("admin", &format!("/api/changes/{change}")).await;
-            panic!("{change} is not {state}: {}", heard.text)
+            tokio::time::sleep(Duration::from_millis(50)).await;
         }
+        let heard = self.get("admin", &format!("/api/changes/{change}")).await;
+        panic!("{change} is not {state}: {}", heard.text)
     }
 }
 

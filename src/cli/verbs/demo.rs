@@ -155,6 +155,12 @@ impl<'a> Demo<'a> {
             let store = &self.assembled.service.store;
             let change = store.change(id).await.map_err(|error| error.problem())?;
             let change = change.ok_or_else(|| Problem::new("demo.failed", "the change is gone"))?;
+            // A change may be merged before anybody has seen it open.
+            if let (Some(number), true) =
+                (change.merge_request, last.as_ref().is_none_or(|last| last.merge_request.is_none()))
+            {
+                self.tell_merge_request(number, &change);
+            }
             if last.as_ref().map(|last| last.state) != Some(change.state) {
                 self.tell_state(&change);
             }
@@ -187,18 +193,15 @@ impl<'a> Demo<'a> {
         }
     }
 
+    fn tell_merge_request(&self, number: i64, change: &Change) {
+        let branch = change.branch.as_deref().unwrap_or_default();
+        self.step(&format!("merge request {number}: commit {} on {branch}", short(change.commit_sha.as_deref())));
+    }
+
     fn tell_state(&self, change: &Change) {
-        let short = |commit: &Option<String>| commit.as_deref().and_then(|id| id.get(..10)).unwrap_or("-").to_owned();
         match change.state {
-            ChangeState::Accepted => {}
-            ChangeState::Proposed => self.step(&format!(
-                "merge request {}: commit {} on {}",
-                change.merge_request.unwrap_or_default(),
-                short(&change.commit_sha),
-                change.branch.as_deref().unwrap_or_default(),
-            )),
-            ChangeState::Merged => self.step(&format!("merged as {}", short(&change.merged_sha))),
-            ChangeState::Settled => {}
+            ChangeState::Accepted | ChangeState::Proposed | ChangeState::Settled => {}
+            ChangeState::Merged => self.step(&format!("merged as {}", short(change.merged_sha.as_deref()))),
             other => self.step(&format!("{other}")),
         }
     }
@@ -247,6 +250,10 @@ impl<'a> Demo<'a> {
             page.line(format!("  {after:>5.1}s  {text}"));
         });
     }
+}
+
+fn short(commit: Option<&str>) -> &str {
+    commit.and_then(|id| id.get(..10)).unwrap_or("-")
 }
 
 fn failed(error: &dyn std::fmt::Display) -> Problem {

@@ -4,6 +4,7 @@ use std::io;
 use std::path::PathBuf;
 
 use super::{CommitId, RefName, UrlError};
+use crate::domain::{Problem, Problems};
 
 /// Why a Git operation did not happen.
 ///
@@ -186,6 +187,18 @@ pub enum Error {
 
 fn shown(id: Option<&CommitId>) -> String {
     id.map_or_else(|| "none".to_owned(), CommitId::short)
+}
+
+impl From<Error> for Problem {
+    fn from(error: Error) -> Self {
+        Self::new(error.code(), error.to_string())
+    }
+}
+
+impl From<Error> for Problems {
+    fn from(error: Error) -> Self {
+        Problem::from(error).into()
+    }
 }
 
 impl Error {

@@ -11,6 +11,7 @@ use std::str::FromStr;
 use url::Host;
 
 use super::address::is_public;
+use crate::domain::Problem;
 
 /// How a repository is reached.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -77,6 +78,12 @@ impl UrlError {
             Self::Port(_) => "git.port",
             Self::Host(_) => "git.host_not_allowed",
         }
+    }
+}
+
+impl From<UrlError> for Problem {
+    fn from(error: UrlError) -> Self {
+        Self::new(error.code(), error.to_string())
     }
 }
 

@@ -15,7 +15,7 @@ use super::fleet::Fleet;
 use super::place::Place;
 use super::plan::{self, Plan};
 use super::rendering::{self, FileChanges};
-use super::{Request, from_git, history, reached, secrets};
+use super::{Request, history, reached, secrets};
 use crate::domain::{Action, EnvironmentName, Intent, Problem, Problems};
 use crate::files::LayeredTree;
 use crate::git::{self, BranchName, CommitId, Key, PreparedBlob, Signature, Trailers, TreeEdits, TreeId};
@@ -147,7 +147,7 @@ impl From<git::Error> for Attempt {
     fn from(error: git::Error) -> Self {
         match error {
             git::Error::RefMoved { .. } => Self::Moved(error),
-            other => Self::Failed(from_git(&other).into()),
+            other => Self::Failed(other.into()),
         }
     }
 }
@@ -314,7 +314,7 @@ pub(super) fn branch_name(intent: &Intent) -> Result<BranchName, Problem> {
     let wish = format!("{intent:?}");
     let hash = git::BlobId::of(wish.as_bytes()).to_string();
     let name = format!("{}{}", branch_prefix(intent), &hash[..8]);
-    name.parse().map_err(|error| from_git(&error))
+    name.parse().map_err(|error: git::Error| error.into())
 }
 
 /// What the branches of all wishes of one kind begin with: of those, one is open at most.

@@ -59,12 +59,8 @@ fn unreadable(error: &files::Error) -> Problem {
     Problem::new("files.unreadable", error.to_string())
 }
 
-fn from_git(error: &git::Error) -> Problem {
-    Problem::new(error.code(), error.to_string())
-}
-
 fn git_problems(error: git::Error) -> Problems {
-    from_git(&error).into()
+    error.into()
 }
 
 fn file_problems(error: files::Error) -> Problems {

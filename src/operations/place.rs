@@ -5,7 +5,7 @@
 
 use std::path::Path;
 
-use super::{from_git, git_problems};
+use super::git_problems;
 use crate::domain::{Problem, Problems};
 use crate::git::{self, Access, BranchName, CommitId, FetchRef, Network, PushRef, Remote, RemoteUrl, Repository};
 
@@ -44,7 +44,7 @@ impl Place {
     /// `git.no_repository`, `git.no_branch` for a repository whose `HEAD` is no branch.
     pub fn open(path: &Path) -> Result<Self, Problems> {
         let repository = Repository::open(path).map_err(|error| {
-            from_git(&error).hint(format!("`wooo init {}` makes a fleet repository", path.display()))
+            Problem::from(error).hint(format!("`wooo init {}` makes a fleet repository", path.display()))
         })?;
         let base = repository.head_branch().map_err(git_problems)?;
         let Some(base) = base else {
@@ -154,6 +154,14 @@ impl Place {
     /// `git.no_branch` before the first commit.
     pub fn tip(&self) -> Result<CommitId, Problems> {
         self.repository.tip(&self.base).map_err(git_problems)
+    }
+
+    /// The files at the end of the synced branch.
+    ///
+    /// # Errors
+    /// As [`Place::tip`].
+    pub fn tree(&self) -> Result<git::GitTree<'_>, Problems> {
+        self.repository.tree(self.tip()?).map_err(git_problems)
     }
 
     /// Moves one of wooo's branches, if it stands at `expected`.

@@ -12,7 +12,7 @@ use super::change::{self, Attempt, Options, Stage, Standing, retry, signature, t
 use super::fleet::{Fleet, delivery_path, release_path, rendered_path};
 use super::place::Place;
 use super::routes::{self, Claim};
-use super::{Request, file_problems, from_git, rendering};
+use super::{Request, file_problems, rendering};
 use crate::domain::{Problem, Problems};
 use crate::files::{self, FileTree, Kind};
 use crate::git::{self, BlobId, BranchName, CommitId, GitTree, ObjectWriter, PreparedBlob, TreeEdits};
@@ -384,7 +384,7 @@ fn commit(
     tip: CommitId,
     tree: git::TreeId,
 ) -> Result<(BranchName, CommitId), Attempt> {
-    let branch: BranchName = format!("wooo/fleet/{class}/rerender").parse().map_err(|error| from_git(&error))?;
+    let branch: BranchName = format!("wooo/fleet/{class}/rerender").parse().map_err(Problem::from)?;
     let standing = place.repository.resolve(&branch)?;
     let change_id = match standing.map(|at| change::standing_of(place, at, tip)).transpose()? {
         Some(Standing::HandsOff(commit)) => return Err(change::hands_off(&branch, commit).into()),

@@ -28,7 +28,7 @@ pub fn set(
     value: &SecretString,
     now: Timestamp,
 ) -> Result<Intent, Problems> {
-    let tree = place.repository.tree(place.tip()?).map_err(super::git_problems)?;
+    let tree = place.tree()?;
     let fleet = Fleet::open(&tree)?;
     let environments = match environment {
         Some(environment) => vec![environment.clone()],

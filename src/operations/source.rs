@@ -3,7 +3,7 @@
 use crate::detect::{self, Detection};
 use crate::domain::{Framework, Problem};
 use crate::files::FileTree;
-use crate::git::{self, Remote, Repository};
+use crate::git::{Remote, Repository};
 
 /// Which part of a source is looked at, and what is known of it.
 #[derive(Clone, Debug, Default)]
@@ -34,10 +34,9 @@ pub fn look(tree: &dyn FileTree, look: &Look) -> Result<Detection, Problem> {
 /// # Errors
 /// What the network or the remote refuses, and what detection could not decide.
 pub fn look_at_remote(remote: &Remote, scratch: &std::path::Path, wanted: &Look) -> Result<Detection, Problem> {
-    let fail = |error: git::Error| super::from_git(&error);
-    let branch = "main".parse().map_err(fail)?;
-    let repository = Repository::init(scratch, &branch, true).map_err(fail)?;
-    let (_, commit) = remote.shallow_fetch(&repository, None).map_err(fail)?;
+    let branch = "main".parse()?;
+    let repository = Repository::init(scratch, &branch, true)?;
+    let (_, commit) = remote.shallow_fetch(&repository, None)?;
     super::reached("clone");
-    look(&repository.tree(commit).map_err(fail)?, wanted)
+    look(&repository.tree(commit)?, wanted)
 }

@@ -77,6 +77,12 @@ impl Deployment {
         format!("{}/{}", self.change_id, self.environment)
     }
 
+    /// What is told of it under a name: `reason` once the cluster has answered, `waits_for` before.
+    #[must_use]
+    pub fn told(&self, name: &str) -> Option<&str> {
+        self.detail.as_ref()?.get(name)?.as_str()
+    }
+
     fn read(row: &Row) -> Result<Self, Error> {
         Ok(Self {
             app_id: row.parse("app_id")?,

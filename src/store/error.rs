@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use sqlx::error::{DatabaseError, ErrorKind};
 
-use crate::domain::Problem;
+use crate::domain::{Problem, Problems};
 
 /// Why the store did not do what it was asked to. No variant holds the address of the database, which may hold its
 /// password.
@@ -109,6 +109,18 @@ impl Error {
             Self::Cursor => Problem::new("store.cursor", detail).hint("begin with the first page"),
             Self::Failed(_) => Problem::new("store.failed", detail),
         }
+    }
+}
+
+impl From<Error> for Problem {
+    fn from(error: Error) -> Self {
+        error.problem()
+    }
+}
+
+impl From<Error> for Problems {
+    fn from(error: Error) -> Self {
+        error.problem().into()
     }
 }
 

@@ -51,8 +51,8 @@ impl Scout {
     /// # Errors
     /// `service.busy` if too many are being looked at; what the URL, the network, the remote or detection refuses.
     pub async fn look(&self, url: &str, framework: Option<Framework>) -> Result<Detection, Problem> {
-        let url = RemoteUrl::parse(url, &self.0.policy.urls)
-            .map_err(|error| Problem::new(error.code(), error.to_string()).field("source_url"))?;
+        let url =
+            RemoteUrl::parse(url, &self.0.policy.urls).map_err(|error| Problem::from(error).field("source_url"))?;
         let turn = tokio::time::timeout(TURN, Arc::clone(&self.0.turns).acquire_owned()).await;
         let Ok(Ok(turn)) = turn else {
             return Err(Problem::new("service.busy", "too many sources are being looked at").hint("try again"));
@@ -76,8 +76,7 @@ impl Inner {
             match &*made {
                 Some(network) => network.clone(),
                 None => {
-                    let network = Network::new(self.policy.clone())
-                        .map_err(|error| Problem::new(error.code(), error.to_string()))?;
+                    let network = Network::new(self.policy.clone())?;
                     made.insert(network).clone()
                 }
             }

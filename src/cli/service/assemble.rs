@@ -69,7 +69,7 @@ fn host_name() -> String {
 pub(crate) async fn assemble(settings: &ServiceSettings, address: SocketAddr) -> Result<Assembled, Problems> {
     cluster::install_crypto_provider();
     private_folder(&settings.data)?;
-    let store = Store::open(&settings.database()).await.map_err(|error| Problems::from(error.problem()))?;
+    let store = Store::open(&settings.database()).await?;
     let url = settings.url(address);
     let forges = LocalForges::new(settings.data.join("repositories"), &url, Arc::new(Timestamp::now));
     let mut fleets = BTreeMap::new();
@@ -122,7 +122,7 @@ async fn open_fleet(
     let opening = tokio::task::spawn_blocking(move || {
         let name = repository.parse().map_err(Problem::from)?;
         let me = User { id: "wooo".parse().map_err(Problem::from)?, login: "wooo".to_owned() };
-        let branch: git::BranchName = "main".parse().map_err(from_git)?;
+        let branch: git::BranchName = "main".parse()?;
         if !forges.path(&name).exists() {
             let id: RepositoryId = uuid::Uuid::now_v7().to_string().parse().map_err(Problem::from)?;
             forges.create(&name, &branch, id, me.clone()).map_err(Problem::from)?;
@@ -141,16 +141,12 @@ async fn open_fleet(
         // A fleet that is there stays as it is; one whose making was cut short is finished.
         init::run(&forges.path(&name), &start, &request)?;
         let place = Place::open(&forges.path(&name))?;
-        let tree = place.repository.tree(place.tip()?).map_err(from_git)?;
+        let tree = place.tree()?;
         let environments = Fleet::open(&tree)?.settings.environments;
         let targets = environments.into_iter().map(|(name, environment)| (name, environment.cluster)).collect();
         Ok((forges.open(&name, me).map_err(Problem::from)?, targets))
     });
     opening.await.unwrap_or_else(|error| Err(Problem::new("service.interrupted", error.to_string()).into()))
-}
-
-fn from_git(error: git::Error) -> Problem {
-    Problem::new(error.code(), error.to_string())
 }
 
 /// Follows the clusters: those of the settings, and embedded ones for the rest.

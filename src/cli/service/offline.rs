@@ -38,7 +38,7 @@ pub(crate) async fn offline(settings: &ServiceSettings) -> Result<Service, Probl
     let own = settings.clone();
     let opening = tokio::task::spawn_blocking(move || local_fleets(&own));
     let opened = opening.await.map_err(|error| Problem::new("service.interrupted", error.to_string()))??;
-    let store = Store::open(&settings.database()).await.map_err(|error| Problems::from(error.problem()))?;
+    let store = Store::open(&settings.database()).await?;
     let mut fleets = BTreeMap::new();
     for (name, forge) in opened {
         let source = FleetSource::Folder(forge.path().to_owned());

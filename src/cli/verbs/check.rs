@@ -4,7 +4,7 @@ use super::{commit, place};
 use crate::cli::args::{CheckArgs, VerifyArgs};
 use crate::cli::output::{Printer, counted};
 use crate::cli::progress;
-use crate::domain::{Problem, Problems};
+use crate::domain::Problems;
 use crate::files::DirectoryTree;
 use crate::operations::fleet::SETTINGS_FILE;
 use crate::operations::place::Place;
@@ -18,9 +18,7 @@ pub(in crate::cli) fn validate(args: &CheckArgs, printer: &Printer) -> Result<bo
         validation::run(&DirectoryTree::new(&args.fleet), || bar.inc(1))?
     } else {
         let place = Place::open(&args.fleet)?;
-        let tree =
-            place.repository.tree(place.tip()?).map_err(|error| Problem::new(error.code(), error.to_string()))?;
-        validation::run(&tree, || bar.inc(1))?
+        validation::run(&place.tree()?, || bar.inc(1))?
     };
     bar.finish_and_clear();
     printer.answer(&report, |page| {
@@ -49,7 +47,7 @@ pub(in crate::cli) fn validate(args: &CheckArgs, printer: &Printer) -> Result<bo
 pub(in crate::cli) fn verify(args: &VerifyArgs, printer: &Printer) -> Result<bool, Problems> {
     let place = place(&args.fleet)?;
     let id = commit(&place, args.branch.as_deref())?;
-    let tree = place.repository.tree(id).map_err(|error| Problem::new(error.code(), error.to_string()))?;
+    let tree = place.repository.tree(id)?;
     let bar = progress::bar("Verifying");
     let report = verification::run(&tree, || bar.inc(1))?;
     bar.finish_and_clear();

@@ -153,7 +153,7 @@ impl<'a> Demo<'a> {
         let mut waits_for = String::new();
         loop {
             let store = &self.assembled.service.store;
-            let change = store.change(id).await.map_err(|error| error.problem())?;
+            let change = store.change(id).await?;
             let change = change.ok_or_else(|| Problem::new("demo.failed", "the change is gone"))?;
             // A change may be merged before anybody has seen it open.
             if let (Some(number), true) =
@@ -164,15 +164,14 @@ impl<'a> Demo<'a> {
             if last.as_ref().map(|last| last.state) != Some(change.state) {
                 self.tell_state(&change);
             }
-            for row in store.deployments_of(id).await.map_err(|error| error.problem())? {
-                let text = |key: &str| row.detail.as_ref()?.get(key)?.as_str().map(str::to_owned);
-                let now = text("waits_for").unwrap_or_default();
+            for row in store.deployments_of(id).await? {
+                let now = row.told("waits_for").unwrap_or_default();
                 if !now.is_empty() && now != waits_for {
                     self.step(&format!("{}: waiting: {now}", row.environment));
-                    waits_for = now;
+                    waits_for = now.to_owned();
                 }
                 if let (Some(outcome), true) = (row.outcome, change.state == ChangeState::Settled) {
-                    let reason = text("reason").unwrap_or_default();
+                    let reason = row.told("reason").unwrap_or_default();
                     self.step(&format!("{}: {outcome}: {reason}", row.environment));
                 }
             }
@@ -209,9 +208,9 @@ impl<'a> Demo<'a> {
     /// What the cluster runs in the end, asked of the cluster itself.
     async fn check_image(&self) -> Result<(), Problems> {
         let service = &self.assembled.service;
-        let app = service.store.app_named(&self.fleet, &self.app).await.map_err(|error| error.problem())?;
+        let app = service.store.app_named(&self.fleet, &self.app).await?;
         let app = app.ok_or_else(|| Problem::new("demo.failed", "the app is not in the index"))?;
-        let placements = service.store.placements(&app.id).await.map_err(|error| error.problem())?;
+        let placements = service.store.placements(&app.id).await?;
         let staging = placements.iter().find(|placement| placement.environment.as_str() == "staging");
         match staging.and_then(|placement| placement.seen.detail.as_ref()) {
             Some(detail) if detail.to_string().contains(GOOD) => {

@@ -3,14 +3,14 @@
 use super::{commit, place};
 use crate::cli::args::DiffArgs;
 use crate::cli::output::Printer;
-use crate::domain::{Problem, Problems};
+use crate::domain::Problems;
 use crate::operations::compare;
 
 pub(in crate::cli) fn run(args: &DiffArgs, printer: &Printer) -> Result<bool, Problems> {
     let place = place(&args.fleet)?;
     let tree = |rev| {
         let id = commit(&place, rev)?;
-        place.repository.tree(id).map_err(|error| Problems::from(Problem::new(error.code(), error.to_string())))
+        place.repository.tree(id).map_err(Problems::from)
     };
     let diffs = compare::run(&tree(args.against.as_deref())?, &tree(Some(&args.rev))?)?;
     printer.answer(&diffs, |page| {

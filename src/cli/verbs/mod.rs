@@ -89,7 +89,7 @@ fn commit(place: &Place, rev: Option<&str>) -> Result<CommitId, Problems> {
         return Ok(id);
     }
     let branch = rev.parse().map_err(|_| unknown())?;
-    let found = place.repository.resolve(&branch).map_err(|error| Problem::new(error.code(), error.to_string()))?;
+    let found = place.repository.resolve(&branch)?;
     Ok(found.ok_or_else(unknown)?)
 }
 
@@ -108,9 +108,8 @@ fn remote(text: &str) -> Result<Option<(RemoteUrl, Access, Network)>, Problem> {
         return Ok(None);
     }
     let urls = trusted_origins()?;
-    let url = RemoteUrl::parse(text, &urls).map_err(|error| Problem::new(error.code(), error.to_string()))?;
-    let network = Network::new(NetworkPolicy { urls, ..NetworkPolicy::default() })
-        .map_err(|error| Problem::new(error.code(), error.to_string()))?;
+    let url = RemoteUrl::parse(text, &urls)?;
+    let network = Network::new(NetworkPolicy { urls, ..NetworkPolicy::default() })?;
     let access = access(&url)?;
     Ok(Some((url, access, network)))
 }

@@ -4,7 +4,7 @@ use super::{place, served};
 use crate::cli::args::{AuditArgs, StatusArgs};
 use crate::cli::client::Target;
 use crate::cli::output::Printer;
-use crate::domain::{Problem, Problems};
+use crate::domain::Problems;
 use crate::operations::batch::Selection;
 use crate::operations::{audit as acts, status as standings};
 
@@ -39,7 +39,7 @@ pub(in crate::cli) fn status(args: &StatusArgs, printer: &Printer) -> Result<boo
         Target::Fleet(fleet) => fleet,
     };
     let place = place(&fleet)?;
-    let tree = place.repository.tree(place.tip()?).map_err(|error| Problem::new(error.code(), error.to_string()))?;
+    let tree = place.tree()?;
     let selection = Selection { apps: args.apps.clone(), environments: args.environment.clone() };
     let found = standings::run(&tree, &selection)?;
     printer.answer(&found, |page| {

@@ -9,7 +9,7 @@ use super::service::{Service, job_about};
 use crate::domain::{Action, AppSpec, ChangeId, ChangeState, Document, Intent, Problem, Problems};
 use crate::operations::change::{self, Options, Stage};
 use crate::operations::fleet::Fleet;
-use crate::operations::{git_problems, reached};
+use crate::operations::reached;
 use crate::store::{self, AppId, AppRecord, AuditEntry, Change, ChangeContent, ChangeFilter, FleetName, Limit, Paging};
 
 /// What somebody asks the service for.
@@ -58,11 +58,10 @@ pub async fn preview(service: &Service, wish: &Wish) -> Result<change::Change, P
 /// # Errors
 /// Every problem that stands in its way; `store.unavailable`, and then nothing was accepted.
 pub async fn accept(service: &Service, wish: &Wish) -> Result<Accepted, Problems> {
-    let failed = |error: store::Error| Problems::from(error.problem());
-    let now = service.store.now().await.map_err(failed)?;
+    let now = service.store.now().await?;
     let id = ChangeId::from(uuid::Uuid::now_v7());
     let planned = plan(service, wish, &id, now).await?;
-    if let Some(change) = twin(service, wish, planned.change.stage).await.map_err(failed)? {
+    if let Some(change) = twin(service, wish, planned.change.stage).await? {
         return Ok(Accepted { change, is_new: false });
     }
     let mut change =
@@ -78,18 +77,18 @@ pub async fn accept(service: &Service, wish: &Wish) -> Result<Accepted, Problems
         change.settled_at = Some(now);
     }
     let content = content(&planned.change);
-    let mut tx = service.store.begin().await.map_err(failed)?;
+    let mut tx = service.store.begin().await?;
     if let Some(app) = &planned.app
-        && tx.app(&app.id).await.map_err(failed)?.is_none()
+        && tx.app(&app.id).await?.is_none()
     {
-        tx.put_app(app).await.map_err(failed)?;
+        tx.put_app(app).await?;
     }
-    tx.insert_change(&change, &content).await.map_err(failed)?;
-    tx.append_audit(&act(&change, now, &change.actor, "accept_change")).await.map_err(failed)?;
+    tx.insert_change(&change, &content).await?;
+    tx.append_audit(&act(&change, now, &change.actor, "accept_change")).await?;
     if change.state == ChangeState::Accepted {
-        tx.enqueue(&job_about(kinds::PROPOSE, &change)).await.map_err(failed)?;
+        tx.enqueue(&job_about(kinds::PROPOSE, &change)).await?;
     }
-    tx.commit().await.map_err(failed)?;
+    tx.commit().await?;
     reached("accept");
     Ok(Accepted { change, is_new: true })
 }
@@ -123,7 +122,7 @@ async fn plan(service: &Service, wish: &Wish, id: &ChangeId, now: jiff::Timestam
     fleet
         .with_place(move |place| {
             let change = change::run(place, &intent, &request, Options { merge: false, dry_run: true })?;
-            let tree = place.repository.tree(place.tip()?).map_err(git_problems)?;
+            let tree = place.tree()?;
             let settings = Fleet::open(&tree)?.settings;
             let tenant = tenant_of(&settings, &intent.app);
             let app = new_app(&name, &intent, tenant.clone(), now)?;

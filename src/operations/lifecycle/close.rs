@@ -42,7 +42,7 @@ pub(super) async fn replace(
 /// # Errors
 /// `change.not_open`, and what the forge or the database says.
 pub async fn close(service: &Service, id: &ChangeId, actor: &str, reason: Option<&str>) -> Result<Change, Problems> {
-    let change = service.store.change(id).await.map_err(|error| error.problem())?;
+    let change = service.store.change(id).await?;
     let change = change.ok_or_else(|| Problem::new("change.not_found", "there is no such change"))?;
     if !matches!(change.state, ChangeState::Accepted | ChangeState::Proposed) {
         let detail = format!("the change is {} and cannot be closed any more", change.state);
@@ -53,15 +53,15 @@ pub async fn close(service: &Service, id: &ChangeId, actor: &str, reason: Option
         None => format!("closed by {actor}"),
     };
     if let Some(number) = number(&change) {
-        shut(service.fleet(&change.fleet)?, number, &reason).await.map_err(problems)?;
+        shut(service.fleet(&change.fleet)?, number, &reason).await?;
     }
-    say(service, &change, &reason).await.map_err(problems)?;
-    let mut tx = service.store.begin().await.map_err(|error| error.problem())?;
-    tx.update_change(&change.id, change.version, &update(&change, &reason)).await.map_err(|error| error.problem())?;
-    let at = tx.now().await.map_err(|error| error.problem())?;
-    tx.append_audit(&act(&change, at, actor, "close_change")).await.map_err(|error| error.problem())?;
-    tx.commit().await.map_err(|error| error.problem())?;
-    let now = service.store.change(id).await.map_err(|error| error.problem())?;
+    say(service, &change, &reason).await?;
+    let mut tx = service.store.begin().await?;
+    tx.update_change(&change.id, change.version, &update(&change, &reason)).await?;
+    let at = tx.now().await?;
+    tx.append_audit(&act(&change, at, actor, "close_change")).await?;
+    tx.commit().await?;
+    let now = service.store.change(id).await?;
     Ok(now.unwrap_or(change))
 }
 
@@ -121,17 +121,4 @@ fn update(change: &Change, reason: &str) -> ChangeUpdate {
     let mut notes = change.notes.as_array().cloned().unwrap_or_default();
     notes.push(reason.into());
     ChangeUpdate { state: Some(ChangeState::Closed), notes: Some(notes.into()), ..ChangeUpdate::default() }
-}
-
-fn problems(failure: Failure) -> Problems {
-    match failure {
-        Failure::Problem { problem, .. } => (*problem).into(),
-        Failure::Lost => Problem::new("store.lease_lost", "somebody else works on this change").into(),
-    }
-}
-
-impl From<Failure> for Problems {
-    fn from(failure: Failure) -> Self {
-        problems(failure)
-    }
 }

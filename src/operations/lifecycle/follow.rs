@@ -153,8 +153,7 @@ async fn undone(service: &Service, change: &Change) -> Result<Vec<Deployment>, F
 /// `change.not_open`; `change.regenerated` if it had to be made anew and differs from what was looked at; what the forge
 /// demands.
 pub async fn merge(service: &Service, id: &ChangeId, actor: &str, head: Option<CommitId>) -> Result<Change, Problems> {
-    let store_problem = |error: crate::store::Error| Problems::from(error.problem());
-    let change = service.store.change(id).await.map_err(store_problem)?;
+    let change = service.store.change(id).await?;
     let change = change.ok_or_else(|| Problem::new("change.not_found", "there is no such change"))?;
     let (ChangeState::Proposed, Some(number)) = (change.state, number(&change)) else {
         let detail = format!("the change is {} and has no open merge request", change.state);
@@ -171,9 +170,9 @@ pub async fn merge(service: &Service, id: &ChangeId, actor: &str, head: Option<C
             let made = make(service, None, fleet, &change).await?;
             let made = made
                 .ok_or_else(|| Problem::new("change.unchanged", "the fleet says by now what this change asks for"))?;
-            let mut tx = service.store.begin().await.map_err(store_problem)?;
-            tx.update_change(&change.id, change.version, &made.update(&change)).await.map_err(store_problem)?;
-            tx.commit().await.map_err(store_problem)?;
+            let mut tx = service.store.begin().await?;
+            tx.update_change(&change.id, change.version, &made.update(&change)).await?;
+            tx.commit().await?;
             if made.digest() != change.digest {
                 let detail = "the fleet has moved on, and the change was rendered anew: look at it again";
                 return Err(Problem::new("change.regenerated", detail).into());
@@ -182,11 +181,11 @@ pub async fn merge(service: &Service, id: &ChangeId, actor: &str, head: Option<C
         }
         Err(error) => return Err(Problem::from(error).into()),
     }
-    let mut tx = service.store.begin().await.map_err(store_problem)?;
-    let at = tx.now().await.map_err(store_problem)?;
-    tx.append_audit(&act(&change, at, actor, "merge_change")).await.map_err(store_problem)?;
-    tx.enqueue(&job_about(kinds::FOLLOW, &change).priority(20)).await.map_err(store_problem)?;
-    tx.commit().await.map_err(store_problem)?;
-    let now = service.store.change(id).await.map_err(store_problem)?;
+    let mut tx = service.store.begin().await?;
+    let at = tx.now().await?;
+    tx.append_audit(&act(&change, at, actor, "merge_change")).await?;
+    tx.enqueue(&job_about(kinds::FOLLOW, &change).priority(20)).await?;
+    tx.commit().await?;
+    let now = service.store.change(id).await?;
     Ok(now.unwrap_or(change))
 }

@@ -70,6 +70,15 @@ impl Failure {
     }
 }
 
+impl From<Failure> for Problems {
+    fn from(failure: Failure) -> Self {
+        match failure {
+            Failure::Problem { problem, .. } => (*problem).into(),
+            Failure::Lost => Problem::new("store.lease_lost", "somebody else works on this change").into(),
+        }
+    }
+}
+
 impl From<store::Error> for Failure {
     fn from(error: store::Error) -> Self {
         match error {

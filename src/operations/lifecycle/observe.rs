@@ -145,7 +145,7 @@ async fn judge_all(service: &Service, change: &Change, rows: &[Deployment]) -> R
     };
     let units: Vec<Unit> =
         rows.iter().map(|row| Unit { app: change.app.clone(), environment: row.environment.clone() }).collect();
-    let settings = fleet.with_place(settings_at_tip).await?;
+    let settings = fleet.settings().await?;
     let mut sights = Vec::new();
     for unit in &units {
         // An environment that has left the fleet says nothing any more.
@@ -161,11 +161,6 @@ async fn judge_all(service: &Service, change: &Change, rows: &[Deployment]) -> R
             .collect::<Result<Vec<_>, Problems>>()
     });
     Ok(seen.await?)
-}
-
-fn settings_at_tip(place: &Place) -> Result<FleetSettings, Problems> {
-    let tree = place.repository.tree(place.tip()?).map_err(git_problems)?;
-    Ok(Fleet::open(&tree)?.settings)
 }
 
 fn judge_one(
@@ -281,6 +276,5 @@ async fn tell_forge(service: &Service, change: &Change, rows: &[Deployment], see
 }
 
 fn reason_of(row: &Deployment) -> String {
-    let text = |key: &str| row.detail.as_ref()?.get(key)?.as_str().map(str::to_owned);
-    text("reason").or_else(|| text("waits_for")).unwrap_or_default()
+    row.told("reason").or_else(|| row.told("waits_for")).unwrap_or_default().to_owned()
 }

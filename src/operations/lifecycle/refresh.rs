@@ -99,25 +99,26 @@ pub async fn refresh(service: &Service, fence: &Fence, name: &FleetName) -> Resu
         return Ok(Next::Done);
     };
     let known = service.store.fleets().await?.into_iter().find(|record| record.name == *name);
-    let Some(tip) = known.and_then(|record| record.tip).and_then(|tip| tip.parse::<CommitId>().ok()) else {
+    let indexed = known.and_then(|known| Some((known.tip.as_deref()?.parse::<CommitId>().ok()?, known)));
+    let Some((tip, known)) = indexed else {
         index::build(service, name).await?;
         return again(&service.store, fence, &job(name), Duration::ZERO).await;
     };
     let now = service.now().await?;
     let own = name.clone();
     let news = fleet.with_place(move |place| news(place, &own, tip, now)).await?;
-    let settings = match news {
+    let (settings, tip) = match news {
         News::Rewritten => {
             tracing::error!(fleet = %name, "the synced branch was rewritten: the index is built anew");
             index::rebuild(service, name).await?;
             return again(&service.store, fence, &job(name), Duration::ZERO).await;
         }
-        News::None { settings } => settings,
-        News::Some(news) => write(service, fence, name, *news).await?,
+        News::None { settings } => (settings, tip),
+        News::Some(news) => write(service, fence, known, *news).await?,
     };
     fleet.with_place(sweep).await?;
     keep_going(service, fence, name).await?;
-    see(service, fence, name, &settings).await?;
+    see(service, fence, name, &settings, tip).await?;
     again(&service.store, fence, &job(name), service.timing.refresh).await
 }
 
@@ -184,9 +185,14 @@ fn app_of(path: &str) -> Option<AppName> {
     }
 }
 
-async fn write(service: &Service, fence: &Fence, name: &FleetName, news: Fresh) -> Result<Box<FleetSettings>, Failure> {
-    let record = service.store.fleets().await?.into_iter().find(|record| record.name == *name);
-    let url = record.map(|record| record.url).unwrap_or_default();
+/// Writes the news down, and returns what they say of the fleet and up to which commit.
+async fn write(
+    service: &Service,
+    fence: &Fence,
+    known: FleetRecord,
+    news: Fresh,
+) -> Result<(Box<FleetSettings>, CommitId), Failure> {
+    let name = &known.name;
     let mut tx = service.store.fenced(fence).await?;
     tx.replace_tenants(name, &index::tenants(&news.settings)).await?;
     for app in &news.apps {
@@ -205,9 +211,9 @@ async fn write(service: &Service, fence: &Fence, name: &FleetName, news: Fresh) 
     }
     let indexed_at = Some(tx.now().await?);
     let tip = Some(news.tip.to_string());
-    tx.put_fleet(&FleetRecord { name: name.clone(), url, branch: news.branch, tip, indexed_at }).await?;
+    tx.put_fleet(&FleetRecord { branch: news.branch, tip, indexed_at, ..known.clone() }).await?;
     tx.commit().await?;
-    Ok(news.settings)
+    Ok((news.settings, news.tip))
 }
 
 /// Deletes wooo's own branches whose commits are on the synced branch: a worker that was stopped at the wrong moment can
@@ -256,9 +262,13 @@ fn next_step(change: &Change) -> Option<&'static str> {
 }
 
 /// Writes down how every app is, as its cluster says.
-async fn see(service: &Service, fence: &Fence, name: &FleetName, settings: &FleetSettings) -> Result<(), Failure> {
-    let record = service.store.fleets().await?.into_iter().find(|record| record.name == *name);
-    let tip = record.and_then(|record| record.tip).and_then(|tip| tip.parse::<CommitId>().ok());
+async fn see(
+    service: &Service,
+    fence: &Fence,
+    name: &FleetName,
+    settings: &FleetSettings,
+    tip: CommitId,
+) -> Result<(), Failure> {
     let filter = AppFilter { fleet: Some(name.clone()), ..AppFilter::default() };
     let mut paging = Paging { limit: Limit::new(Limit::MAX), after: None };
     loop {
@@ -318,7 +328,7 @@ fn fresh(
     settings: &FleetSettings,
     unit: &Unit,
     known: &crate::store::Placement,
-    tip: Option<CommitId>,
+    tip: CommitId,
 ) -> Result<Option<crate::store::Seen>, Problem> {
     let Some(report) = look(service, settings, unit).ok().and_then(|sight| sight.report) else {
         let is_told = known.seen.health.as_deref() == Some("unknown");
@@ -335,7 +345,7 @@ fn fresh(
     let intended: Vec<Intended> =
         known.intended.clone().and_then(|value| serde_json::from_value(value).ok()).unwrap_or_default();
     // While the controller is not at what the index shows, a difference is a sync to come and no drift.
-    if applied.is_some() && applied == tip {
+    if applied == Some(tip) {
         let drift = drift(&report, &intended);
         seen.drift = (!drift.is_empty()).then(|| serde_json::to_value(drift).unwrap_or_default());
     }

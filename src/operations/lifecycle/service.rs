@@ -13,9 +13,9 @@ use crate::cluster::Clusters;
 use crate::domain::{ChangeId, FleetSettings, Problem, Problems};
 use crate::forge::Forge;
 use crate::git::{Access, Network, RemoteUrl};
+use crate::operations::Request;
 use crate::operations::fleet::Fleet;
 use crate::operations::place::Place;
-use crate::operations::{Request, git_problems};
 use crate::store::{Fence, FleetName, NewJob, Store};
 
 /// How patient the service is.
@@ -90,11 +90,7 @@ impl ServedFleet {
     /// # Errors
     /// What stands in the way of the repository, and what is wrong with the settings.
     pub async fn settings(&self) -> Result<FleetSettings, Problems> {
-        self.with_place(|place| {
-            let tree = place.repository.tree(place.tip()?).map_err(git_problems)?;
-            Ok(Fleet::open(&tree)?.settings)
-        })
-        .await
+        self.with_place(|place| Ok(Fleet::open(&place.tree()?)?.settings)).await
     }
 
     /// Calls `work` with the fleet's repository, brought up to date, on a thread that may block.

@@ -213,15 +213,13 @@ pub(super) async fn diff(
 }
 
 async fn text_of(state: &AppState, change: &Change, commit: CommitId) -> Result<String, Answer> {
-    let fail = |error: crate::git::Error| Problem::new(error.code(), error.to_string());
     let id: ChangeId = change.id.clone();
     let text = state.service.fleet(&change.fleet)?.with_place(move |place| {
-        let info = place.repository.commit_info(commit).map_err(fail)?;
+        let info = place.repository.commit_info(commit)?;
         let Some(parent) = info.parents.first() else {
             return Err(Problem::new("change.incomplete", format!("the commit of change {id} has no parent")).into());
         };
-        let (before, after) =
-            (place.repository.tree(*parent).map_err(fail)?, place.repository.tree(commit).map_err(fail)?);
+        let (before, after) = (place.repository.tree(*parent)?, place.repository.tree(commit)?);
         let diffs = compare::run(&before, &after)?;
         Ok(diffs.into_iter().map(|diff| diff.text).collect::<Vec<_>>().join("\n"))
     });

@@ -313,8 +313,7 @@ async fn all_templates(
     let fleet = reach::fleet(state, access, fleet)?;
     let name = fleet.name.to_string();
     let found = fleet.with_place(move |place| {
-        let tree =
-            place.repository.tree(place.tip()?).map_err(|error| Problem::new(error.code(), error.to_string()))?;
+        let tree = place.tree()?;
         let mut all = BTreeMap::new();
         for (path, content) in builtin::files().iter() {
             all.insert(path.to_owned(), ("builtin".to_owned(), content.to_vec()));

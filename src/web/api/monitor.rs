@@ -84,7 +84,7 @@ async fn cached_or_asked(
     namespace: &str,
     place: &crate::domain::fleet::Environment,
 ) -> Result<(Timestamp, Map<String, Value>), Problem> {
-    let known = state.store().cached_metrics(&app.id, &placement.environment).await.map_err(|error| error.problem())?;
+    let known = state.store().cached_metrics(&app.id, &placement.environment).await?;
     if let Some(asked) = known.iter().find(|metric| metric.metric == ASKED) {
         let at = asked.at;
         let figures = known.into_iter().filter(|metric| metric.metric != ASKED);
@@ -117,8 +117,7 @@ async fn queries(
 ) -> Result<AppQueries, Problem> {
     let (name, environment) = (app.name.clone(), placement.environment.clone());
     let found = state.service.fleet(&app.fleet)?.with_place(move |place| {
-        let tip = place.tip()?;
-        let tree = place.repository.tree(tip).map_err(|error| Problem::new(error.code(), error.to_string()))?;
+        let tree = place.tree()?;
         Fleet::open(&tree)?.app(&name, &environment)
     });
     let found = found.await.map_err(|problems| {

@@ -175,8 +175,7 @@ pub(super) async fn preview_app(
     let (text, environment) = (prepared.text.clone(), prepared.wish.intent.environment.clone());
     let app = prepared.wish.intent.app.clone();
     let rendered = state.service.fleet(&prepared.wish.fleet)?.with_place(move |place| {
-        let tip = place.tip()?;
-        let tree = place.repository.tree(tip).map_err(|error| Problem::new(error.code(), error.to_string()))?;
+        let tree = place.tree()?;
         let fleet = Fleet::open(&tree)?;
         let environment = environment.map_or_else(|| new_app::first_environment(&fleet.settings), Ok)?;
         let document = Document { file: new_app::FILE, text: &text };

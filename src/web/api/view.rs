@@ -311,7 +311,6 @@ pub(super) struct DeploymentView {
 
 impl From<Deployment> for DeploymentView {
     fn from(row: Deployment) -> Self {
-        let text = |key: &str| row.detail.as_ref()?.get(key)?.as_str().map(str::to_owned);
         Self {
             id: row.id(),
             app_id: row.app_id.to_string(),
@@ -321,8 +320,8 @@ impl From<Deployment> for DeploymentView {
             deployed_at: row.deployed_at,
             completed_at: row.completed_at,
             outcome: row.outcome.map(|outcome| outcome.to_string()),
-            reason: text("reason"),
-            waits_for: text("waits_for"),
+            reason: row.told("reason").map(str::to_owned),
+            waits_for: row.told("waits_for").map(str::to_owned),
             version: row.version,
             image: row.image,
             rollback_version: row.rollback_version,

@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use super::args::{Color, Format};
 use crate::domain::Problem;
+use crate::domain::text::reorders;
 use crate::render::diff::Entry;
 use crate::yaml;
 
@@ -157,10 +158,7 @@ impl Page {
 /// `text` without what would steer a terminal or turn the order of its words around: such characters are shown as their
 /// code points.
 fn harmless(text: &str) -> String {
-    let steers = |c: char| {
-        (c.is_control() && !matches!(c, '\n' | '\t'))
-            || matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-    };
+    let steers = |c: char| (c.is_control() && !matches!(c, '\n' | '\t')) || reorders(c);
     let mut shown = String::with_capacity(text.len());
     for c in text.chars() {
         if steers(c) {

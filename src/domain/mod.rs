@@ -21,6 +21,7 @@ mod quantity;
 pub mod release;
 mod role;
 pub mod secrets;
+pub mod text;
 
 pub use app_spec::AppSpec;
 pub use change::{ChangeId, ChangeState};

@@ -7,5 +7,4 @@
 mod kind;
 mod worker;
 
-pub use kind::Kind;
 pub use worker::{Workers, WorkersOptions};

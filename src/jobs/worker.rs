@@ -8,9 +8,9 @@ use strum::IntoEnumIterator;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use super::Kind;
+use super::kind;
 use crate::domain::Problem;
-use crate::operations::lifecycle::{Failure, Next, Service};
+use crate::operations::lifecycle::{Failure, Kind, Next, Service};
 use crate::store::{self, Job, JobState};
 
 /// How workers work.
@@ -134,11 +134,11 @@ impl Worker {
             Err(Failure::Lost) => Err(store::Error::LeaseLost),
             Err(Failure::Problem { problem, is_temporary }) => {
                 tracing::warn!(%problem, is_temporary, "a job failed");
-                let is_last = !(is_temporary || kind.is_periodic()) || job.attempts >= job.max_attempts;
+                let is_last = !(is_temporary || kind::is_periodic(kind)) || job.attempts >= job.max_attempts;
                 if is_last {
                     return self.give_up(kind, job, &problem.to_string()).await;
                 }
-                let pause = kind.pause(job.attempts);
+                let pause = kind::pause(kind, job.attempts);
                 store.fail(&fence, &problem.to_string(), Some(pause)).await.map(drop)
             }
         }
@@ -159,7 +159,7 @@ impl Worker {
                 }
             }
         };
-        let work = std::panic::AssertUnwindSafe(kind.run(&self.service, job)).catch_unwind();
+        let work = std::panic::AssertUnwindSafe(kind::run(kind, &self.service, job)).catch_unwind();
         tokio::select! {
             ended = work => ended.unwrap_or_else(|_| {
                 Err(Failure::lasting(Problem::new("job.panicked", "a fault of wooo ended the job; its log says more")))
@@ -169,7 +169,7 @@ impl Worker {
     }
 
     async fn give_up(&self, kind: Kind, job: &Job, reason: &str) -> Result<(), store::Error> {
-        if let Err(failure) = kind.give_up(&self.service, job, reason).await {
+        if let Err(failure) = kind::give_up(kind, &self.service, job, reason).await {
             tracing::error!(?failure, "it could not be said that a job was given up");
         }
         let state = self.service.store.fail(&job.fence(), reason, None).await?;

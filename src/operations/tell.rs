@@ -3,6 +3,7 @@
 
 use std::fmt::Write as _;
 
+use crate::domain::text::reorders;
 use crate::domain::{AppName, ChangeId, EnvironmentName, Outcome};
 use crate::forge::{Body, Description, NewStatus, StatusContext, StatusState, Title};
 use crate::git;
@@ -179,18 +180,13 @@ fn plain(text: &str) -> String {
             '<' => safe.push_str("&lt;"),
             // A mention needs the name right behind the sign.
             '@' => safe.push_str("@\u{200b}"),
-            c if c.is_control() || is_reordering(c) => {
+            c if c.is_control() || reorders(c) => {
                 let _ = write!(safe, "U+{:04X}", u32::from(c));
             }
             c => safe.push(c),
         }
     }
     safe
-}
-
-/// Whether a character changes the order in which others are shown (CVE-2021-42574).
-fn is_reordering(c: char) -> bool {
-    matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{200e}' | '\u{200f}' | '\u{061c}')
 }
 
 /// Text in a cell of a table.

@@ -3,8 +3,8 @@
 
 use serde_json::Value;
 
+use super::Kind;
 use super::index::tenant_of;
-use super::kinds;
 use super::service::{Service, job_about};
 use crate::domain::{Action, AppSpec, ChangeId, ChangeState, Document, Intent, Problem, Problems};
 use crate::operations::change::{self, Options, Stage};
@@ -86,7 +86,7 @@ pub async fn accept(service: &Service, wish: &Wish) -> Result<Accepted, Problems
     tx.insert_change(&change, &content).await?;
     tx.append_audit(&act(&change, now, &change.actor, "accept_change")).await?;
     if change.state == ChangeState::Accepted {
-        tx.enqueue(&job_about(kinds::PROPOSE, &change)).await?;
+        tx.enqueue(&job_about(Kind::Propose, &change)).await?;
     }
     tx.commit().await?;
     reached("accept");

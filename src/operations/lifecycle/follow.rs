@@ -4,7 +4,7 @@ use super::accept::act;
 use super::close::number;
 use super::make::make;
 use super::service::{ServedFleet, Service, job_about};
-use super::{Failure, Next, close, kinds, propose};
+use super::{Failure, Kind, Next, close, propose};
 use crate::domain::fleet::MergeMode;
 use crate::domain::{ChangeId, ChangeState, Problem, Problems};
 use crate::forge::{self, MergeRequest, MergeRequestState};
@@ -126,7 +126,7 @@ pub(super) async fn merged(
     for row in undone {
         tx.put_deployment(&Deployment { status: DeploymentStatus::RolledBack, ..row }).await?;
     }
-    tx.enqueue(&job_about(kinds::OBSERVE, change)).await?;
+    tx.enqueue(&job_about(Kind::Observe, change)).await?;
     tx.enqueue(&super::refresh::job(&change.fleet)).await?;
     tx.complete(fence).await?;
     tx.commit().await?;
@@ -184,7 +184,7 @@ pub async fn merge(service: &Service, id: &ChangeId, actor: &str, head: Option<C
     let mut tx = service.store.begin().await?;
     let at = tx.now().await?;
     tx.append_audit(&act(&change, at, actor, "merge_change")).await?;
-    tx.enqueue(&job_about(kinds::FOLLOW, &change).priority(20)).await?;
+    tx.enqueue(&job_about(Kind::Follow, &change).priority(20)).await?;
     tx.commit().await?;
     let now = service.store.change(id).await?;
     Ok(now.unwrap_or(change))

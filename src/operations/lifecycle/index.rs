@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 
 use super::service::{Service, job_about};
-use super::{Failure, kinds};
+use super::{Failure, Kind};
 use crate::cluster::drift::Intended;
 use crate::domain::fleet::MergeMode;
 use crate::domain::{
@@ -462,8 +462,8 @@ pub(super) async fn write_change(tx: &mut Tx, read: &ReadChange) -> Result<(), c
         tx.put_deployment(row).await?;
     }
     match read.change.state {
-        ChangeState::Proposed => tx.enqueue(&job_about(kinds::FOLLOW, &read.change)).await.map(drop),
-        ChangeState::Merged => tx.enqueue(&job_about(kinds::OBSERVE, &read.change)).await.map(drop),
+        ChangeState::Proposed => tx.enqueue(&job_about(Kind::Follow, &read.change)).await.map(drop),
+        ChangeState::Merged => tx.enqueue(&job_about(Kind::Observe, &read.change)).await.map(drop),
         _ => Ok(()),
     }
 }

@@ -28,13 +28,22 @@ pub use propose::propose;
 pub use refresh::{prune, refresh, refresh_soon, start};
 pub use service::{FleetSource, ServedFleet, Service, Timing};
 
-/// The kinds of jobs, as they stand in the table.
-pub(crate) mod kinds {
-    pub(crate) const PROPOSE: &str = "propose";
-    pub(crate) const FOLLOW: &str = "follow";
-    pub(crate) const OBSERVE: &str = "observe";
-    pub(crate) const REFRESH: &str = "refresh";
-    pub(crate) const PRUNE: &str = "prune";
+/// The steps that jobs take. The name of one is what stands in their table.
+#[derive(
+    Clone, Copy, Debug, Eq, PartialEq, strum::Display, strum::EnumIter, strum::EnumString, strum::IntoStaticStr,
+)]
+#[strum(serialize_all = "snake_case")]
+pub enum Kind {
+    /// Make an accepted change: render, commit, open its merge request.
+    Propose,
+    /// See what became of a change's merge request, and merge it if that is allowed.
+    Follow,
+    /// See what the cluster makes of a merged change.
+    Observe,
+    /// Bring the index of a fleet up to date with its repository, forge and clusters.
+    Refresh,
+    /// Forget what is kept for a while only.
+    Prune,
 }
 
 /// What a step leaves to do.

@@ -2,7 +2,7 @@
 
 use super::make::{Made, intent_of, make};
 use super::service::{ServedFleet, Service, job_about};
-use super::{Failure, Next, as_json, close, follow, kinds};
+use super::{Failure, Kind, Next, as_json, close, follow};
 use crate::domain::{ChangeId, ChangeState, Intent, Problem};
 use crate::forge::MergeRequestState;
 use crate::git::BranchName;
@@ -50,7 +50,7 @@ async fn written(service: &Service, fence: &Fence, change: &Change, made: &Made)
     for (environment, image) in &made.images {
         tx.put_deployment(&super::index::deployment(change, environment, image.as_ref())).await?;
     }
-    tx.enqueue(&job_about(kinds::FOLLOW, change)).await?;
+    tx.enqueue(&job_about(Kind::Follow, change)).await?;
     tx.complete(fence).await?;
     tx.commit().await?;
     reached("record");

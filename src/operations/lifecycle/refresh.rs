@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::index::{self, IndexedApp};
 use super::observe::{as_seen, look};
 use super::service::{Service, job_about};
-use super::{Failure, Next, kinds};
+use super::{Failure, Kind, Next};
 use crate::cluster::drift::{Intended, drift};
 use crate::domain::{AppName, ChangeState, FleetSettings, Problem, Problems};
 use crate::git::CommitId;
@@ -29,12 +29,13 @@ const PRUNE_EVERY: Duration = Duration::from_secs(3600);
 
 /// The job that refreshes a fleet.
 pub(super) fn job(fleet: &FleetName) -> NewJob {
-    let key = format!("{} {fleet}", kinds::REFRESH);
-    NewJob::new(kinds::REFRESH, fleet.as_str()).dedup(key.clone()).serial(key).attempts(1_000_000)
+    let key = format!("{} {fleet}", Kind::Refresh);
+    NewJob::new(Kind::Refresh.to_string(), fleet.as_str()).dedup(key.clone()).serial(key).attempts(1_000_000)
 }
 
 fn prune_job() -> NewJob {
-    NewJob::new(kinds::PRUNE, "all").dedup(kinds::PRUNE).serial(kinds::PRUNE).attempts(1_000_000)
+    let key = Kind::Prune.to_string();
+    NewJob::new(key.clone(), "all").dedup(key.clone()).serial(key).attempts(1_000_000)
 }
 
 /// Queues the periodic work, unless it is queued, and lets go of what the process before may have held: called when a
@@ -252,11 +253,11 @@ async fn keep_going(service: &Service, fence: &Fence, name: &FleetName) -> Resul
     }
 }
 
-fn next_step(change: &Change) -> Option<&'static str> {
+fn next_step(change: &Change) -> Option<Kind> {
     match change.state {
-        ChangeState::Accepted => Some(kinds::PROPOSE),
-        ChangeState::Proposed => Some(kinds::FOLLOW),
-        ChangeState::Merged => Some(kinds::OBSERVE),
+        ChangeState::Accepted => Some(Kind::Propose),
+        ChangeState::Proposed => Some(Kind::Follow),
+        ChangeState::Merged => Some(Kind::Observe),
         _ => None,
     }
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::Mutex;
 
-use super::Failure;
+use super::{Failure, Kind};
 use crate::cluster::Clusters;
 use crate::domain::{ChangeId, FleetSettings, Problem, Problems};
 use crate::forge::Forge;
@@ -180,8 +180,8 @@ impl Service {
 
 /// A job about a change: while it is queued there is no second of its kind, and of all jobs about an app one runs at a
 /// time.
-pub(super) fn job_about(kind: &str, change: &crate::store::Change) -> NewJob {
-    NewJob::new(kind, change.id.as_str())
+pub(super) fn job_about(kind: Kind, change: &crate::store::Change) -> NewJob {
+    NewJob::new(kind.to_string(), change.id.as_str())
         .dedup(format!("{kind} {}", change.id))
         .serial(format!("{}/{}", change.fleet, change.app))
         .priority(10)

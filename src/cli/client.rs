@@ -15,6 +15,7 @@ use serde_json::Value;
 use url::Url;
 
 use super::args::{FleetArg, ServerArgs, TargetArgs};
+use crate::domain::host::is_this_machine;
 use crate::domain::{Location, Problem, Problems};
 
 /// How long a connection may take.
@@ -302,12 +303,7 @@ fn address(text: &str, trusted: &str) -> Result<Url, Problem> {
     if !url.username().is_empty() || url.password().is_some() {
         return Err(refused("must not hold a name or a password; the token has a place of its own"));
     }
-    let is_local = match url.host() {
-        Some(url::Host::Ipv4(address)) => address.is_loopback(),
-        Some(url::Host::Ipv6(address)) => address.is_loopback(),
-        Some(url::Host::Domain(name)) => name == "localhost",
-        None => return Err(refused("has no host")),
-    };
+    let is_local = is_this_machine(&url).ok_or_else(|| refused("has no host"))?;
     let is_trusted = || {
         let origins = trusted.split(',').filter_map(|origin| Url::parse(origin.trim()).ok());
         origins.into_iter().any(|origin| origin.origin() == url.origin())

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Error;
 use super::timing::Timing;
+use crate::domain::host::is_this_machine;
 
 /// How a cluster is reached: by a kubeconfig, as a pod of it, or by a URL.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema, Serialize)]
@@ -90,12 +91,7 @@ impl ClusterSettings {
         if !parsed.username().is_empty() || parsed.password().is_some() {
             return Err(Error::Url("must not hold a name or a password; use `token_file`"));
         }
-        let is_local = match parsed.host() {
-            Some(url::Host::Ipv4(address)) => address.is_loopback(),
-            Some(url::Host::Ipv6(address)) => address.is_loopback(),
-            Some(url::Host::Domain(name)) => name == "localhost",
-            None => return Err(Error::Url("has no host")),
-        };
+        let is_local = is_this_machine(&parsed).ok_or(Error::Url("has no host"))?;
         match parsed.scheme() {
             "https" => {}
             "http" if is_local => {}

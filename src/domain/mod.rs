@@ -10,6 +10,7 @@ pub mod dns;
 pub mod document;
 pub mod fleet;
 mod framework;
+pub mod host;
 mod image;
 pub mod intent;
 pub mod monitoring;

@@ -103,15 +103,8 @@ fn images(
 impl Made {
     /// What the database is told.
     pub(super) fn update(&self, before: &Change) -> ChangeUpdate {
-        let mut notes: Vec<serde_json::Value> = before.notes.as_array().cloned().unwrap_or_default();
-        for text in &self.change.notes {
-            let value = serde_json::Value::String(text.clone());
-            if !notes.contains(&value) {
-                notes.push(value);
-            }
-        }
         ChangeUpdate {
-            notes: Some(notes.into()),
+            notes: Some(notes(before, &self.change).into()),
             content: Some(content(&self.change)),
             subject: Some(self.change.subject.clone()),
             branch: self.change.branch.clone(),
@@ -135,6 +128,18 @@ impl Made {
     }
 }
 
+/// What is worth knowing of a change: what was known before, and what making it has found.
+fn notes(before: &Change, made: &change::Change) -> Vec<String> {
+    let known = before.notes.as_array().into_iter().flatten().filter_map(serde_json::Value::as_str);
+    let mut notes: Vec<String> = known.map(str::to_owned).collect();
+    for note in &made.notes {
+        if !notes.contains(note) {
+            notes.push(note.clone());
+        }
+    }
+    notes
+}
+
 /// Has the one open merge request of the branch say what the change does.
 async fn propose(
     fleet: &ServedFleet,
@@ -146,9 +151,7 @@ async fn propose(
     target: BranchName,
 ) -> Result<MergeRequest, Failure> {
     let undo = tell::undo(&intent.action, &intent.app, intent.environment.as_ref());
-    let extra = change.notes.as_array().into_iter().flatten().filter_map(serde_json::Value::as_str);
-    let mut notes: Vec<String> = extra.map(str::to_owned).collect();
-    notes.extend(made.notes.iter().filter(|note| !notes.contains(note)).cloned().collect::<Vec<_>>());
+    let notes = notes(change, made);
     let (title, body) = tell::merge_request(&tell::Proposal {
         id: &change.id,
         subject: &made.subject,

@@ -6,7 +6,9 @@ use reqwest::redirect::Policy;
 use reqwest::{Client, Method, Request, RequestBuilder, StatusCode};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::de::DeserializeOwned;
-use url::{Host, Url};
+use url::Url;
+
+use crate::domain::host::is_this_machine;
 
 /// For connecting, and for the whole answer.
 const CONNECT: Duration = Duration::from_secs(5);
@@ -102,12 +104,7 @@ fn described(error: &reqwest::Error) -> OutboundError {
 pub fn address(text: &str) -> Result<Url, OutboundError> {
     let invalid = || OutboundError(format!("`{text}` is no https address"));
     let url = Url::parse(text).map_err(|_| invalid())?;
-    let loopback = match url.host() {
-        Some(Host::Ipv4(address)) => address.is_loopback(),
-        Some(Host::Ipv6(address)) => address.is_loopback(),
-        Some(Host::Domain(name)) => name == "localhost",
-        None => return Err(invalid()),
-    };
+    let loopback = is_this_machine(&url).ok_or_else(invalid)?;
     let scheme = url.scheme() == "https" || (url.scheme() == "http" && loopback);
     let plain = url.username().is_empty() && url.password().is_none() && url.fragment().is_none();
     if scheme && plain { Ok(url) } else { Err(invalid()) }

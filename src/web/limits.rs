@@ -15,6 +15,7 @@ use axum::http::HeaderMap;
 use axum::http::request::Parts;
 use governor::clock::{Clock as _, DefaultClock};
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
+use serde::{Deserialize, Serialize};
 
 use super::problem::{Answer, internal};
 use crate::domain::Problem;
@@ -141,7 +142,8 @@ pub enum Caller {
 }
 
 /// The limits, in requests a minute; as many again may come at once.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct Rates {
     /// For who is signed in.
     pub known: NonZeroU32,

@@ -8,9 +8,11 @@ use axum::response::{IntoResponse as _, Redirect, Response};
 use schemars::JsonSchema;
 use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value, json};
+use utoipa::PartialSchema as _;
 use utoipa::openapi::OpenApi;
 use utoipa_swagger_ui::Config;
 
+use super::api::events::ChangeEvent;
 use super::problem::{Answer, internal, no_route};
 use crate::domain::AppSpec;
 
@@ -55,7 +57,11 @@ pub fn complete(openapi: OpenApi) -> Value {
         for (name, definition) in definitions {
             schemas.entry(name).or_insert(definition);
         }
+        // Nothing refers to it as a whole: it is inside a text.
+        schemas.insert("ChangeEvent".to_owned(), json!(ChangeEvent::schema()));
     }
+    document["components"]["schemas"]["ChangeMessage"]["properties"]["data"]["contentSchema"] =
+        json!({"$ref": "#/components/schemas/ChangeEvent"});
     document
 }
 

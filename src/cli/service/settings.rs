@@ -11,6 +11,7 @@ use crate::cluster::ClusterSettings;
 use crate::domain::{ClusterName, Document, Problem, Problems};
 use crate::store::FleetName;
 use crate::web::auth::ci::PipelineSettings;
+use crate::web::limits::Rates;
 
 /// What `wooo serve` runs with.
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -40,6 +41,8 @@ pub(crate) struct ServiceSettings {
     pub(crate) trusted_origins: Vec<String>,
     /// The name server that host names are checked with; the system's if absent.
     pub(crate) name_server: Option<SocketAddr>,
+    /// How many requests one caller may make in a minute.
+    pub(crate) requests_per_minute: Rates,
     /// How many jobs run at once in one process.
     pub(crate) workers: usize,
     /// Seconds between two passes over a whole fleet.
@@ -112,6 +115,7 @@ impl Default for ServiceSettings {
             trusted_proxies: Vec::new(),
             trusted_origins: Vec::new(),
             name_server: None,
+            requests_per_minute: Rates::default(),
             workers: 4,
             refresh_seconds: 30,
             lease_seconds: 60,

@@ -148,6 +148,7 @@ fn auth(settings: &ServiceSettings, assembled: &Assembled, url: &str) -> Result<
         });
     }
     wanted.pipelines = settings.pipelines.clone();
+    wanted.rates = settings.requests_per_minute;
     let proxies = settings.trusted_proxies.iter().map(|range| range.parse()).collect::<Result<Vec<_>, _>>();
     wanted.proxies = TrustedProxies::new(proxies.map_err(|error| invalid("trusted_proxies", &error))?);
     Auth::new(assembled.service.store.clone(), wanted).map_err(|error| invalid("sign_in", &error))

@@ -33,9 +33,22 @@ const LIFE: Duration = Duration::from_secs(1800);
 /// Between two comments that keep proxies from closing the connection.
 const HEARTBEAT: Duration = Duration::from_secs(15);
 
-/// What an event says.
+/// One server-sent event. OpenAPI 3.1 has no word for the items of a stream, so this is what one of them is.
+#[derive(Clone, Debug, ToSchema)]
+#[expect(dead_code, reason = "it only describes what axum writes")]
+pub(super) struct ChangeMessage {
+    /// `change`
+    event: String,
+    /// What `Last-Event-ID` resumes after.
+    id: String,
+    /// A `ChangeEvent`, as JSON.
+    #[schema(content_media_type = "application/json")]
+    data: String,
+}
+
+/// What the data of an event says.
 #[derive(Clone, Debug, Serialize, ToSchema)]
-pub(super) struct ChangeEvent {
+pub(in crate::web) struct ChangeEvent {
     /// The change as it is now.
     change: ChangeView,
     /// How far it has come.
@@ -52,7 +65,7 @@ pub(super) struct ChangeEvent {
 #[utoipa::path(get, path = "/api/changes/{id}/events", tag = "changes", operation_id = "follow_change",
     params(("id" = String, Path, description = "The change's id"),
         ("Last-Event-ID" = Option<String>, Header, description = "The id of the last event that was heard")),
-    responses((status = 200, description = "The events", body = ChangeEvent, content_type = "text/event-stream"),
+    responses((status = 200, description = "The events", body = ChangeMessage, content_type = "text/event-stream"),
         (status = 204, description = "Nothing more will happen, and it was heard"), Reading))]
 pub(super) async fn follow(
     State(state): State<AppState>,

@@ -4,7 +4,7 @@
 pub(super) mod answers;
 mod apps;
 mod changes;
-mod events;
+pub(super) mod events;
 mod fleets;
 mod happenings;
 mod intents;

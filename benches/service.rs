@@ -104,14 +104,16 @@ impl Process {
         let config = data.join("service.yaml");
         let nowhere = "{url: 'http://127.0.0.1:9'}";
         let text = format!(
-            "listen: 127.0.0.1:0\ndata: {}\nclusters: {{staging: {nowhere}, production: {nowhere}}}\n",
-            data.display()
+            "listen: 127.0.0.1:0\ndata: {}\nclusters: {{staging: {nowhere}, production: {nowhere}}}\n\
+             requests_per_minute: {{known: {}}}\n",
+            data.display(),
+            RATE * 120
         );
         std::fs::write(&config, text).expect("a file");
         let mut child = Command::new(env!("CARGO_BIN_EXE_wooo"))
             .args(["serve", "--config"])
             .arg(&config)
-            .env("WOOO_LOG", "error")
+            .env("WOOO_LOG", "off")
             .stdout(Stdio::piped())
             .spawn()
             .expect("it starts");

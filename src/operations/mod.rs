@@ -11,6 +11,7 @@ pub mod change;
 pub mod compare;
 pub mod dns;
 pub mod doctor;
+pub mod file_diff;
 pub mod fleet;
 pub mod gate;
 pub mod history;

@@ -10,6 +10,7 @@ use crate::git;
 use crate::render::diff::{Entry, Risk};
 
 use super::change::EnvironmentDiff;
+use super::file_diff::FileDiff;
 use super::gate::{Decision, Verdict};
 
 /// How many differences of one environment are shown before the rest is only counted.
@@ -30,6 +31,8 @@ pub struct Proposal<'a> {
     pub notes: &'a [String],
     /// What differs.
     pub diffs: &'a [EnvironmentDiff],
+    /// The files that differ.
+    pub files: &'a [FileDiff],
     /// Whether a person is needed, and why.
     pub verdict: &'a Verdict,
     /// How to undo it once it is merged.
@@ -48,6 +51,17 @@ pub fn merge_request(proposal: &Proposal<'_>) -> (Title, Body) {
         let _ = writeln!(text, "\n### {}\n", diff.environment);
         list(&mut text, &diff.entries);
     }
+    let end = ending(proposal);
+    // The end holds what the change is found again by, so that the files get what is left.
+    let room = Body::MAX.saturating_sub(text.chars().count() + end.chars().count());
+    text.push_str(&file_sections(proposal.files, room));
+    text.push_str(&end);
+    (Title::new(proposal.subject), Body::new(&text))
+}
+
+/// What stands below the differences: notes, what merging waits for, the way back.
+fn ending(proposal: &Proposal<'_>) -> String {
+    let mut text = String::new();
     if !proposal.notes.is_empty() {
         text.push_str("\n### Notes\n\n");
         for note in proposal.notes {
@@ -64,8 +78,64 @@ pub fn merge_request(proposal: &Proposal<'_>) -> (Title, Body) {
         }
     }
     let _ = writeln!(text, "\nTo undo it afterwards: `{}`", proposal.undo.replace('`', "'"));
-    let _ = write!(text, "\n<!-- wooo change {} -->", proposal.id);
-    (Title::new(proposal.subject), Body::new(&text))
+    let _ = write!(text, "\n{}", change_marker(proposal.id));
+    text
+}
+
+/// What the body of a change's merge request ends with, so that it is known to be that change's.
+#[must_use]
+pub fn change_marker(id: &ChangeId) -> String {
+    format!("<!-- wooo change {id} -->")
+}
+
+/// The files with their differences, each folded, as many as fit into `room` characters. The rest is counted.
+#[must_use]
+pub fn file_sections(files: &[FileDiff], room: usize) -> String {
+    if files.is_empty() {
+        return String::new();
+    }
+    let (added, removed) = files.iter().fold((0, 0), |(a, r), file| (a + file.added, r + file.removed));
+    let mut text = format!("\n### Files\n\n{} with +{added} −{removed} lines\n\n", counted(files.len(), "file"));
+    // For the line about what does not fit.
+    let mut left = room.saturating_sub(text.chars().count() + 80);
+    let mut shown = 0;
+    for file in files {
+        let section = file_section(file);
+        let length = section.chars().count();
+        if length > left {
+            break;
+        }
+        left -= length;
+        text.push_str(&section);
+        shown += 1;
+    }
+    if shown < files.len() {
+        let _ = writeln!(text, "and {} that would not fit here", counted(files.len() - shown, "more file"));
+    }
+    if text.chars().count() > room { String::new() } else { text }
+}
+
+fn file_section(file: &FileDiff) -> String {
+    let path = plain(&file.path);
+    if file.text.is_empty() {
+        return format!("- {path}: too long to be shown\n\n");
+    }
+    // A fence ends at one that is as long as itself.
+    let fence = "`".repeat(longest_run(&file.text, '`').max(2) + 1);
+    let (added, removed) = (file.added, file.removed);
+    format!(
+        "<details><summary>{path} (+{added} −{removed})</summary>\n\n{fence}diff\n{}{fence}\n\n</details>\n\n",
+        file.text
+    )
+}
+
+fn longest_run(text: &str, of: char) -> usize {
+    text.split(|c| c != of).map(str::len).max().unwrap_or(0)
+}
+
+fn counted(number: usize, what: &str) -> String {
+    let plural = if number == 1 { "" } else { "s" };
+    format!("{number} {what}{plural}")
 }
 
 fn list(text: &mut String, entries: &[Entry]) {
@@ -233,6 +303,7 @@ mod tests {
             reason: Some("# big\n<img src=x> @team"),
             notes: &["look".to_owned()],
             diffs: &[diff()],
+            files: &[],
             verdict: &verdict,
             undo: "wooo rollback a --env staging",
         });
@@ -261,6 +332,50 @@ mod tests {
 
         <!-- wooo change 0195e7a0-7c1e-7000-8000-0123456789ab -->
         ");
+    }
+
+    #[test]
+    fn files_are_shown_as_far_as_there_is_room_and_what_finds_the_change_always() {
+        let file = |name: &str, lines: usize| FileDiff {
+            path: format!("rendered/staging/a/{name}.yaml"),
+            text: format!("@@ -0,0 +1 @@\n+```\n{}", "+x\n".repeat(lines)),
+            added: lines + 1,
+            removed: 0,
+        };
+        insta::assert_snapshot!(file_sections(&[file("one", 1), file("two", 2000)], 600), @r"
+
+        ### Files
+
+        2 files with +2003 −0 lines
+
+        <details><summary>rendered/staging/a/one.yaml (+2 −0)</summary>
+
+        ````diff
+        @@ -0,0 +1 @@
+        +```
+        +x
+        ````
+
+        </details>
+
+        and 1 more file that would not fit here
+        ");
+        let id = "0195e7a0-7c1e-7000-8000-0123456789ab".parse().unwrap();
+        let many: Vec<FileDiff> = (0..300).map(|number| file(&number.to_string(), 100)).collect();
+        let verdict = Verdict { decision: Decision::Auto, reasons: Vec::new() };
+        let (_, body) = merge_request(&Proposal {
+            id: &id,
+            subject: "Configure a",
+            actor: "github:alice",
+            reason: None,
+            notes: &[],
+            diffs: &[diff()],
+            files: &many,
+            verdict: &verdict,
+            undo: "wooo rollback a",
+        });
+        assert!(body.as_str().chars().count() <= Body::MAX && body.as_str().ends_with(&change_marker(&id)));
+        assert!(body.as_str().contains("more files that would not fit here"));
     }
 
     #[test]

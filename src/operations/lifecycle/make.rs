@@ -9,11 +9,12 @@ use crate::domain::{EnvironmentName, ImageRef, Intent, Problem, Problems};
 use crate::forge::{self, Edit, Label, MergeRequest, NewMergeRequest};
 use crate::git::{BranchName, CommitId};
 use crate::operations::change::{self, Options, Stage};
+use crate::operations::file_diff::FileDiff;
 use crate::operations::fleet::Fleet;
 use crate::operations::gate::{self, Decision, Verdict};
 use crate::operations::place::Place;
 use crate::operations::record::{Event, What, note};
-use crate::operations::{git_problems, reached, tell};
+use crate::operations::{file_diff, git_problems, reached, tell};
 use crate::store::{Change, ChangeUpdate, Fence};
 
 /// A change that was made.
@@ -40,7 +41,7 @@ pub(super) async fn make(
     // The time is that of the wish: made again, the change is the same.
     let request = service.request(&change.actor, change.reason.as_deref(), change.created_at, &change.id);
     let (wish, by) = (intent.clone(), request.clone());
-    let (made, base, settings, target, images) = fleet
+    let (made, base, settings, target, images, files) = fleet
         .with_place(move |place| {
             let made = change::run(place, &wish, &by, Options { merge: false, dry_run: false })?;
             let base = match made.commit.as_deref().map(str::parse::<CommitId>) {
@@ -51,7 +52,11 @@ pub(super) async fn make(
                 base.into_iter().next().ok_or_else(|| Problem::new("git.damaged", "the commit has no parent"))?;
             let tree = place.repository.tree(base).map_err(git_problems)?;
             let images = images(place, &wish, &made)?;
-            Ok((made, base, Fleet::open(&tree)?.settings, place.base.clone(), images))
+            let files = match made.commit.as_deref().map(str::parse::<CommitId>) {
+                Some(Ok(commit)) => file_diff::between(place, base, commit)?,
+                _ => Vec::new(),
+            };
+            Ok((made, base, Fleet::open(&tree)?.settings, place.base.clone(), images, files))
         })
         .await?;
     if made.stage == Stage::Unchanged {
@@ -61,7 +66,7 @@ pub(super) async fn make(
     let branch = parsed::<BranchName>(made.branch.as_deref())?;
     let verdict = gate::decide(&settings, &made.diffs);
     service.check(fence).await?;
-    let merge_request = propose(fleet, change, &intent, &made, &verdict, branch, target).await?;
+    let merge_request = propose(fleet, change, &intent, (&made, &files, &verdict), branch, target).await?;
     reached("open");
     for status in tell::check_statuses(&made.diffs, &verdict)? {
         fleet.forge.set_status(commit, &status).await?;
@@ -145,8 +150,7 @@ async fn propose(
     fleet: &ServedFleet,
     change: &Change,
     intent: &Intent,
-    made: &change::Change,
-    verdict: &Verdict,
+    (made, files, verdict): (&change::Change, &[FileDiff], &Verdict),
     source: BranchName,
     target: BranchName,
 ) -> Result<MergeRequest, Failure> {
@@ -159,6 +163,7 @@ async fn propose(
         reason: change.reason.as_deref(),
         notes: &notes,
         diffs: &made.diffs,
+        files,
         verdict,
         undo: &undo,
     });

@@ -7,7 +7,7 @@ use crate::domain::{ChangeId, ChangeState, Intent, Problem};
 use crate::forge::MergeRequestState;
 use crate::git::BranchName;
 use crate::operations::change::branch_prefix;
-use crate::operations::reached;
+use crate::operations::{reached, tell};
 use crate::store::{Change, ChangeFilter, ChangeUpdate, Fence, Limit, Paging};
 
 /// Makes an accepted change and opens its merge request.
@@ -108,6 +108,6 @@ async fn merged_before(fleet: &ServedFleet, change: &Change) -> Result<Option<cr
     let Some(Ok(source)) = change.branch.as_deref().map(str::parse::<BranchName>) else { return Ok(None) };
     let target = fleet.forge.default_branch().await?;
     let latest = fleet.forge.find_latest(&source, &target).await?;
-    let marker = format!("<!-- wooo change {} -->", change.id);
+    let marker = tell::change_marker(&change.id);
     Ok(latest.filter(|found| found.state == MergeRequestState::Merged && found.body.contains(&marker)))
 }

@@ -79,12 +79,37 @@ fn app_schema() -> (Value, Map<String, Value>) {
         ("tenant", "The tenant that it should belong to. It is refused if fleet.yaml says otherwise."),
         ("reason", "Why."),
     ];
+    let required = schema.get("required").and_then(Value::as_array).cloned().unwrap_or_default();
     if let Some(properties) = schema.get_mut("properties").and_then(Value::as_object_mut) {
+        let required: Vec<&str> = required.iter().filter_map(Value::as_str).collect();
+        for (name, property) in properties.iter_mut() {
+            if !required.contains(&name.as_str()) {
+                // In a body `null` is the same as nothing, as in YAML, where a key without a value is `null`.
+                *property = or_null(std::mem::take(property));
+            }
+        }
         for (name, description) in beside {
             properties.insert(name.to_owned(), json!({"type": ["string", "null"], "description": description}));
         }
     }
     (schema, generator.take_definitions(true))
+}
+
+/// The same schema, which allows `null`, too.
+fn or_null(mut schema: Value) -> Value {
+    let allows = |schema: &Value| {
+        schema["type"] == "null" || schema["type"].as_array().is_some_and(|types| types.contains(&json!("null")))
+    };
+    let is_allowed = allows(&schema) || schema["anyOf"].as_array().is_some_and(|any| any.iter().any(allows));
+    if is_allowed {
+        return schema;
+    }
+    let description = schema.as_object_mut().and_then(|schema| schema.remove("description"));
+    let mut both = json!({"anyOf": [schema, {"type": "null"}]});
+    if let Some(description) = description {
+        both["description"] = description;
+    }
+    both
 }
 
 /// A page of the browsable description.

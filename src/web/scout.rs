@@ -85,9 +85,20 @@ impl Inner {
             .map_err(|error| Problem::new("files.unwritable", format!("no temporary folder can be made: {error}")))?;
         let remote = Remote::new(url, Access::Anonymous, &network);
         let look = Look { root: String::new(), framework };
-        look_at_remote(&remote, scratch.path(), &look).map_err(|problem| match problem.field {
-            None => problem.field("source_url"),
-            Some(_) => problem,
-        })
+        look_at_remote(&remote, scratch.path(), &look).map_err(about_the_source)
+    }
+}
+
+/// A problem of looking, in terms of who named the source: that it cannot be read is no fault of this service, and
+/// naming the framework does without.
+fn about_the_source(problem: Problem) -> Problem {
+    match problem.code {
+        "git.unreachable" | "git.timeout" | "git.auth" | "git.rejected" => {
+            Problem::new("source.unreachable", problem.detail)
+                .field("source_url")
+                .hint("check the URL, or name the `framework`: then the source need not be looked at")
+        }
+        _ if problem.field.is_none() => problem.field("source_url"),
+        _ => problem,
     }
 }

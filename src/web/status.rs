@@ -119,6 +119,7 @@ const STATUSES: &[(&str, StatusCode)] = &[
     ("service.timeout", StatusCode::SERVICE_UNAVAILABLE),
     ("service.unready", StatusCode::SERVICE_UNAVAILABLE),
     ("service.*", StatusCode::INTERNAL_SERVER_ERROR),
+    ("source.unreachable", StatusCode::UNPROCESSABLE_ENTITY),
     ("spec.missing", StatusCode::NOT_FOUND),
     ("spec.*", StatusCode::UNPROCESSABLE_ENTITY),
     ("store.busy", StatusCode::SERVICE_UNAVAILABLE),

@@ -71,6 +71,8 @@ async fn what_is_wrong_with_a_new_app_names_the_field() {
         ("https://user:secret@example.com/x.git", "git.userinfo"),
         ("https://127.0.0.1/x.git", "git.host_not_allowed"),
         ("https://example.com:22/x.git", "git.port"),
+        // A name that no one can have.
+        ("https://nowhere.invalid/x.git", "source.unreachable"),
     ] {
         let heard = refused(json!({"name": "shop", "source_url": url}), 422, code, Some("source_url")).await;
         assert!(!heard.text.contains("secret"), "{}", heard.text);

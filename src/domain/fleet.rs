@@ -433,6 +433,37 @@ pub struct Policy {
     /// `warn` where external-dns makes the records, `refuse` elsewhere.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub dns: Option<DnsPolicy>,
+    /// How many merge requests people are asked to look at.
+    #[serde(skip_serializing_if = "MergeRequestLimits::is_usual")]
+    pub merge_requests: MergeRequestLimits,
+}
+
+/// How many merge requests people are asked to look at. Rollbacks, restarts and holds are never counted, nor is what is
+/// merged without a person.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct MergeRequestLimits {
+    /// Open ones of one tenant. What is over waits until one is merged or closed.
+    #[schemars(range(min = 1, max = 200))]
+    pub open: u32,
+    /// Ones that pipelines and automation open for one tenant in an hour. What a person asks for is not counted.
+    #[schemars(range(min = 1, max = 200))]
+    pub per_hour: u32,
+    /// Days without a sign of life after which an open one is closed, with the reason.
+    #[schemars(range(min = 1, max = 366))]
+    pub stale_days: u32,
+}
+
+impl Default for MergeRequestLimits {
+    fn default() -> Self {
+        Self { open: 10, per_hour: 2, stale_days: 30 }
+    }
+}
+
+impl MergeRequestLimits {
+    fn is_usual(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// A group of people with their apps.

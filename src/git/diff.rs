@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 
 use super::names::Sha1;
 use super::raw_tree::{Entry, Mode, order};
-use super::{EntryId, Error, Repository, TreeId};
+use super::{CommitId, EntryId, Error, Repository, TreeId};
 
 /// Folders within folders beyond which a tree is not followed. It would be made to exhaust the stack, not to be read.
 pub(super) const MAX_DEPTH: usize = 256;
@@ -22,6 +22,24 @@ pub struct FileChange {
 }
 
 impl Repository {
+    /// Whether two commits have changed one file in different ways since they parted, so that a merge may need a
+    /// person. The cost follows what they changed; how the lines of the file fit together is not looked at.
+    ///
+    /// # Errors
+    /// As [`Repository::changes`].
+    pub fn overlap(&self, one: CommitId, other: CommitId) -> Result<bool, Error> {
+        let base = self.merge_base(one, other)?.map(|base| self.tree(base)).transpose()?.map(|tree| tree.id());
+        let mut theirs = self.changes(base, self.tree(other)?.id())?.into_iter().peekable();
+        for ours in self.changes(base, self.tree(one)?.id())? {
+            // Both lists are sorted by path.
+            while theirs.next_if(|change| change.path < ours.path).is_some() {}
+            if theirs.peek().is_some_and(|change| change.path == ours.path && change.after != ours.after) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
     /// The files that differ between `before` (nothing at all for `None`) and `after`, sorted by path. A file in the
     /// place of a folder counts as one that is new and as many that are gone.
     ///

@@ -1,7 +1,7 @@
 //! What a commit changes, file by file, as text: what a reviewer reads below the semantic diff.
 
-use super::place::Place;
 use super::git_problems;
+use super::place::Place;
 use crate::domain::Problems;
 use crate::domain::text::reorders;
 use crate::files::FileTree;

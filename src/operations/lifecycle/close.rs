@@ -9,6 +9,30 @@ use crate::git::CommitId;
 use crate::operations::record::{Event, What, note};
 use crate::store::{Change, ChangeUpdate, Fence};
 
+/// What the note of a change begins with that somebody closed through wooo.
+const WANTED: &str = "closed by ";
+
+/// Whether somebody closed a change, and not wooo by itself.
+pub(super) fn was_wanted(change: &Change) -> bool {
+    let mut notes = change.notes.as_array().into_iter().flatten().filter_map(serde_json::Value::as_str);
+    change.state == ChangeState::Closed && notes.any(|note| note.starts_with(WANTED))
+}
+
+/// Ends a change whose merge request nobody has looked at for long.
+pub(super) async fn expire(
+    service: &Service,
+    fence: &Fence,
+    fleet: &ServedFleet,
+    change: &Change,
+    days: u32,
+) -> Result<Next, Failure> {
+    let reason = format!("nothing has happened here for {days} days; ask for it again if it is still wanted");
+    if let Some(number) = number(change) {
+        shut(fleet, number, &reason).await?;
+    }
+    end(service, fence, change, &reason).await
+}
+
 /// Ends a change, its merge request and the job at hand.
 pub(super) async fn end(service: &Service, fence: &Fence, change: &Change, reason: &str) -> Result<Next, Failure> {
     say(service, change, reason).await?;
@@ -49,8 +73,8 @@ pub async fn close(service: &Service, id: &ChangeId, actor: &str, reason: Option
         return Err(Problem::new("change.not_open", detail).into());
     }
     let reason = match reason {
-        Some(reason) => format!("closed by {actor}: {reason}"),
-        None => format!("closed by {actor}"),
+        Some(reason) => format!("{WANTED}{actor}: {reason}"),
+        None => format!("{WANTED}{actor}"),
     };
     if let Some(number) = number(&change) {
         shut(service.fleet(&change.fleet)?, number, &reason).await?;

@@ -1,5 +1,7 @@
 //! The second step: what becomes of a merge request, and merging it where that is allowed.
 
+use jiff::SignedDuration;
+
 use super::accept::act;
 use super::close::number;
 use super::make::make;
@@ -50,8 +52,11 @@ async fn open(
 ) -> Result<Next, Failure> {
     // A person who pushed to the branch has taken it over.
     let is_ours = change.commit_sha.as_deref() == Some(found.head.to_string().as_str());
-    if change.merge_mode != MergeMode::Auto || !is_ours || found.draft {
+    if !is_ours {
         return Ok(Next::Done);
+    }
+    if change.merge_mode != MergeMode::Auto || found.draft {
+        return wait_for_a_person(service, fence, fleet, change, found).await;
     }
     service.check(Some(fence)).await?;
     match fleet.forge.merge(found.number, found.head).await {
@@ -69,6 +74,30 @@ async fn open(
         }
         Err(error) => Err(error.into()),
     }
+}
+
+/// Keeps a merge request that a person merges as it can be merged, and ends it when nobody wants it.
+async fn wait_for_a_person(
+    service: &Service,
+    fence: &Fence,
+    fleet: &ServedFleet,
+    change: &Change,
+    found: &MergeRequest,
+) -> Result<Next, Failure> {
+    let days = fleet.settings().await?.policy.merge_requests.stale_days;
+    let age = service.now().await?.duration_since(found.updated);
+    if age > SignedDuration::from_hours(24 * i64::from(days)) {
+        service.check(Some(fence)).await?;
+        return close::expire(service, fence, fleet, change, days).await;
+    }
+    let head = found.head;
+    let overlaps = fleet
+        .with_place(move |place| {
+            let tip = place.tip()?;
+            place.repository.overlap(tip, head).map_err(crate::operations::git_problems)
+        })
+        .await?;
+    if overlaps { regenerate(service, fence, fleet, change).await } else { Ok(Next::Done) }
 }
 
 /// Makes the change anew on the newest base: it is rendered again rather than rebased, and looked at again.

@@ -3,6 +3,7 @@
 
 use super::Failure;
 use super::accept::content;
+use super::propose::WAITS;
 use super::service::{ServedFleet, Service};
 use crate::domain::fleet::MergeMode;
 use crate::domain::{EnvironmentName, ImageRef, Intent, Problem, Problems};
@@ -136,7 +137,7 @@ impl Made {
 /// What is worth knowing of a change: what was known before, and what making it has found.
 fn notes(before: &Change, made: &change::Change) -> Vec<String> {
     let known = before.notes.as_array().into_iter().flatten().filter_map(serde_json::Value::as_str);
-    let mut notes: Vec<String> = known.map(str::to_owned).collect();
+    let mut notes: Vec<String> = known.filter(|note| !note.starts_with(WAITS)).map(str::to_owned).collect();
     for note in &made.notes {
         if !notes.contains(note) {
             notes.push(note.clone());

@@ -8,6 +8,7 @@ mod accept;
 mod close;
 mod follow;
 mod index;
+mod limits;
 mod make;
 mod observe;
 mod propose;

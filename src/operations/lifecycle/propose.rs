@@ -2,13 +2,16 @@
 
 use super::make::{Made, intent_of, make};
 use super::service::{ServedFleet, Service, job_about};
-use super::{Failure, Kind, Next, as_json, close, follow};
+use super::{Failure, Kind, Next, as_json, close, follow, limits};
 use crate::domain::{ChangeId, ChangeState, Intent, Problem};
-use crate::forge::MergeRequestState;
+use crate::forge::{MergeRequest, MergeRequestState};
 use crate::git::BranchName;
 use crate::operations::change::branch_prefix;
 use crate::operations::{reached, tell};
 use crate::store::{Change, ChangeFilter, ChangeUpdate, Fence, Limit, Paging};
+
+/// What a note about waiting begins with. It is gone as soon as the change no longer waits.
+pub(super) const WAITS: &str = "waits: ";
 
 /// Makes an accepted change and opens its merge request.
 ///
@@ -27,8 +30,24 @@ pub async fn propose(service: &Service, fence: &Fence, id: &ChangeId) -> Result<
         return close::end(service, fence, &change, &reason).await;
     }
     // An earlier run may have come as far as a merge that it could not write down any more.
-    if let Some(merged) = merged_before(fleet, &change).await? {
-        return follow::merged(service, fence, &change, &merged).await;
+    let earlier = earlier(fleet, &change).await?;
+    if let Some(merged) =
+        earlier.iter().find(|found| is_own(found, &change) && found.state == MergeRequestState::Merged)
+    {
+        return follow::merged(service, fence, &change, merged).await;
+    }
+    if limits::is_automatic(&change.actor)
+        && let Some(no) = &earlier
+        && is_a_no(service, fleet, &change, no).await?
+    {
+        let reason = format!("{} with the same content was closed, which means no; a person can ask again", no.url);
+        return close::end(service, fence, &change, &reason).await;
+    }
+    // One that is open, of this change or of one that it replaces, takes no further place.
+    let takes_a_place = earlier.iter().all(|found| found.state != MergeRequestState::Open)
+        && rivals.iter().all(|rival| rival.state != ChangeState::Proposed);
+    if takes_a_place && let Some(why) = limits::why_wait(service, &fleet.settings().await?, &change, &intent).await? {
+        return wait(service, fence, &change, &why).await;
     }
     match make(service, Some(fence), fleet, &change).await {
         Ok(Some(made)) => {
@@ -103,11 +122,47 @@ async fn rivals(service: &Service, change: &Change, intent: &Intent) -> Result<V
     Ok(open.items.into_iter().filter(is_rival).collect())
 }
 
-/// The merge request of this very change, if it is merged.
-async fn merged_before(fleet: &ServedFleet, change: &Change) -> Result<Option<crate::forge::MergeRequest>, Failure> {
+/// The latest merge request of the change's branch, whose name stands for its content: of this change or of another one
+/// with the same wish.
+async fn earlier(fleet: &ServedFleet, change: &Change) -> Result<Option<MergeRequest>, Failure> {
     let Some(Ok(source)) = change.branch.as_deref().map(str::parse::<BranchName>) else { return Ok(None) };
     let target = fleet.forge.default_branch().await?;
-    let latest = fleet.forge.find_latest(&source, &target).await?;
-    let marker = tell::change_marker(&change.id);
-    Ok(latest.filter(|found| found.state == MergeRequestState::Merged && found.body.contains(&marker)))
+    Ok(fleet.forge.find_latest(&source, &target).await?)
+}
+
+fn is_own(found: &MergeRequest, change: &Change) -> bool {
+    found.body.contains(&tell::change_marker(&change.id))
+}
+
+/// Whether a person closed a merge request. wooo closes some, too: for a newer wish, or because nobody looked at them.
+async fn is_a_no(
+    service: &Service,
+    fleet: &ServedFleet,
+    change: &Change,
+    found: &MergeRequest,
+) -> Result<bool, Failure> {
+    if found.state != MergeRequestState::Closed {
+        return Ok(false);
+    }
+    if found.closed_by.as_ref().map(|user| &user.id) != Some(&fleet.forge.myself().await?.id) {
+        return Ok(true);
+    }
+    let number = i64::try_from(found.number.0).unwrap_or(i64::MAX);
+    let changes = service.store.changes_of_merge_request(&change.fleet, number).await?;
+    Ok(changes.iter().any(close::was_wanted))
+}
+
+/// Leaves a change for later, and says why where people look.
+async fn wait(service: &Service, fence: &Fence, change: &Change, why: &str) -> Result<Next, Failure> {
+    let note = serde_json::Value::from(format!("{WAITS}{why}"));
+    let mut notes = change.notes.as_array().cloned().unwrap_or_default();
+    if !notes.contains(&note) {
+        notes.retain(|note| note.as_str().is_none_or(|note| !note.starts_with(WAITS)));
+        notes.push(note);
+        let update = ChangeUpdate { notes: Some(notes.into()), ..ChangeUpdate::default() };
+        let mut tx = service.store.fenced(fence).await?;
+        tx.update_change(&change.id, change.version, &update).await?;
+        tx.commit().await?;
+    }
+    Ok(Next::Again(service.timing.follow))
 }

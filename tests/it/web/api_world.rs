@@ -15,7 +15,7 @@ use tower::ServiceExt as _;
 use wooo::cluster::{Clusters, Timing as ClusterTiming};
 use wooo::domain::Role;
 use wooo::domain::fleet::{Delivery, Provider, SecretBackend};
-use wooo::forge::{LocalForges, User};
+use wooo::forge::{Clock, LocalForges, User};
 use wooo::git::{NetworkPolicy, PreparedBlob, Repository, Signature, TreeEdits, message};
 use wooo::jobs::{Workers, WorkersOptions};
 use wooo::operations::lifecycle::{FleetSource, ServedFleet, Service, Timing};
@@ -31,7 +31,7 @@ pub(super) struct World {
     pub(super) site: Assembled,
     pub(super) state: AppState,
     pub(super) stop: CancellationToken,
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
 }
 
 /// An answer.
@@ -60,10 +60,14 @@ impl Heard {
     }
 }
 
-/// Who asks, as the tests' own middleware reads it: `admin`, `nobody`, or a role in a tenant such as `deployer@growth`.
+/// Who asks, as the tests' own middleware reads it: `admin`, `nobody`, or a role in a tenant such as `deployer@growth`;
+/// `ci/deployer@growth` is a pipeline that may do the same.
 const AS: &str = "x-test-as";
 
 fn principal(text: &str) -> Principal {
+    if let Some(text) = text.strip_prefix("ci/") {
+        return Principal { display: "ci:github:acme/shop".to_owned(), ..principal(text) };
+    }
     let grant = |text: &str| {
         let (role, tenant) = text.split_once('@').unwrap();
         let tenant = Some(tenant.parse().unwrap());
@@ -89,7 +93,7 @@ async fn identify(mut request: Request, next: Next) -> Response {
     next.run(request).await
 }
 
-fn start_fleet(folder: &std::path::Path) {
+fn start_fleet(folder: &std::path::Path, policy: &str) {
     let start = init::Start {
         url: "https://git.example.com/fleet.git".to_owned(),
         branch: "main".parse().unwrap(),
@@ -112,7 +116,8 @@ fn start_fleet(folder: &std::path::Path) {
     let names: Vec<String> = (0..7).map(|number| format!("app-{number}")).collect();
     let tenants =
         format!("tenants:\n  growth: {{apps: [event-system, shop, {}]}}\n  core: {{apps: [blog]}}\n", names.join(", "));
-    let text = text.replace("tenants: {}\n", &tenants);
+    let text = text.replace("tenants: {}\n", &tenants).replace("policy: {}\n", &format!("policy: {policy}\n"));
+    assert!(text.contains(policy), "{text}");
     let mut edits = TreeEdits::new();
     let mut writer = repository.writer();
     let blob = writer.add(PreparedBlob::new(text.as_bytes())).unwrap();
@@ -126,14 +131,19 @@ fn start_fleet(folder: &std::path::Path) {
 
 impl World {
     pub(super) async fn start() -> Self {
+        Self::with("{}", Arc::new(jiff::Timestamp::now)).await
+    }
+
+    /// A service whose fleet has that policy, and whose forge has that clock.
+    pub(super) async fn with(policy: &'static str, clock: Clock) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let forges = LocalForges::new(folder.path().join("git"), "http://localhost", Arc::new(jiff::Timestamp::now));
+        let forges = LocalForges::new(folder.path().join("git"), "http://localhost", clock);
         let me = User { id: "wooo".parse().unwrap(), login: "wooo".to_owned() };
         let name = "fleet".parse().unwrap();
         let (at, branch) = (forges.clone(), "main".parse().unwrap());
         let forge = tokio::task::spawn_blocking(move || {
             let forge = at.create(&name, &branch, "1".parse().unwrap(), me).unwrap();
-            start_fleet(forge.path());
+            start_fleet(forge.path(), policy);
             forge
         });
         let forge = forge.await.unwrap();
@@ -147,7 +157,11 @@ impl World {
             fleets: BTreeMap::from([(fleet_name, fleet)]),
             clusters: Clusters::start([], ClusterTiming::default(), &stop),
             committer: ("wooo".to_owned(), "wooo@localhost".to_owned()),
-            timing: Timing { observe: Duration::from_millis(100), ..Timing::default() },
+            timing: Timing {
+                observe: Duration::from_millis(100),
+                follow: Duration::from_millis(200),
+                ..Timing::default()
+            },
         });
         wooo::operations::lifecycle::start(&service).await.unwrap();
         let options = WorkersOptions { idle: Duration::from_millis(50), ..WorkersOptions::new("test") };
@@ -162,7 +176,12 @@ impl World {
             runs_workers: true,
         });
         let site = assemble(&state, Routes::new(), |router| router.layer(from_fn(identify)), None);
-        Self { site, state, stop, _folder: folder }
+        Self { site, state, stop, folder: folder }
+    }
+
+    /// The folder of the fleet's repository.
+    pub(super) fn repository(&self) -> std::path::PathBuf {
+        self.folder.path().join("git/fleet.git")
     }
 
     pub(super) async fn raw(&self, request: Request) -> Response {

@@ -12,3 +12,4 @@ mod people_first;
 mod people_world;
 mod pipelines;
 mod sign_in;
+mod turns;

@@ -4,6 +4,7 @@
 //! A value that implements [`Forge`] speaks about one repository, as one user. What a forge answers is what it holds
 //! now: nothing here keeps an answer for later.
 
+mod calls;
 mod error;
 mod local;
 mod model;
@@ -11,13 +12,14 @@ mod text;
 
 use async_trait::async_trait;
 
+pub use calls::urgently;
 pub use error::Error;
 pub use local::{Clock, LocalForge, LocalForges};
 pub use model::{
     Approval, Comment, CommentId, Edit, Filter, Identity, MergeRequest, MergeRequestNumber, MergeRequestState,
     NewMergeRequest, NewStatus, Page, PageRequest, Permission, Protection, Reaction, Status, StatusState, User,
 };
-pub use text::{Body, Description, Label, RepositoryId, RepositoryName, StatusContext, Title, UserId};
+pub use text::{Body, Description, Label, RepositoryId, RepositoryName, RepositoryPath, StatusContext, Title, UserId};
 
 use crate::git::{BranchName, CommitId};
 

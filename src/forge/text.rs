@@ -156,6 +156,17 @@ fn is_folder_name(text: &str) -> bool {
         && ![".git", ".lock"].iter().any(|suffix| text.ends_with(suffix))
 }
 
+/// Each part goes into addresses: none is a way up, an option or empty.
+fn is_repository_path(text: &str) -> bool {
+    let is_part = |part: &str| {
+        part.bytes().all(|c| c.is_ascii_alphanumeric() || matches!(c, b'-' | b'_' | b'.'))
+            && part.bytes().any(|c| c != b'.')
+            && !part.starts_with('-')
+            && !part.ends_with(".git")
+    };
+    text.contains('/') && text.split('/').all(is_part)
+}
+
 fn is_plain_line(text: &str) -> bool {
     !text.contains(char::is_control) && text.trim() == text
 }
@@ -168,6 +179,11 @@ identifier! {
 identifier! {
     /// The id of a repository on its forge, which outlives renames.
     RepositoryId, "the id of a repository", max: 64, is_opaque, "letters, digits, `-` and `_`"
+}
+identifier! {
+    /// A repository of a forge with owners: `acme/fleet`, on GitLab with as many groups as there are.
+    RepositoryPath, "a repository", max: 255, is_repository_path,
+    "letters, digits, `-`, `_` and `.` in two or more parts with `/` between them"
 }
 identifier! {
     /// A repository of the local forge: the name of its folder without `.git`, and a part of its addresses.
@@ -200,6 +216,18 @@ mod tests {
         assert_eq!(Body::new(&"x".repeat(70_000)).as_str().chars().count(), Body::MAX);
         assert_eq!(Title::new(" two\r\nlines\t").as_str(), "two lines");
         assert_eq!(Body::new("two\nlines\0").as_str(), "two\nlines");
+    }
+
+    #[test]
+    fn a_repository_has_an_owner_and_leads_nowhere_else() {
+        for good in ["acme/fleet", "Acme/Fleet.js", "a/b/c/d", "_x/.dot"] {
+            assert_eq!(good.parse::<RepositoryPath>().unwrap().as_str(), good);
+        }
+        for bad in
+            ["", "fleet", "/fleet", "acme/", "acme//x", "../x", "acme/..", "acme/-x", "acme/x.git", "a/b?c", "a/b%2f"]
+        {
+            assert!(bad.parse::<RepositoryPath>().is_err(), "{bad}");
+        }
     }
 
     #[test]

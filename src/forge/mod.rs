@@ -6,6 +6,7 @@
 
 mod calls;
 mod error;
+mod gitea;
 mod local;
 mod model;
 mod text;
@@ -14,6 +15,7 @@ use async_trait::async_trait;
 
 pub use calls::urgently;
 pub use error::Error;
+pub use gitea::Gitea;
 pub use local::{Clock, LocalForge, LocalForges};
 pub use model::{
     Approval, Comment, CommentId, Edit, Filter, Identity, MergeRequest, MergeRequestNumber, MergeRequestState,

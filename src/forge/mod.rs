@@ -7,6 +7,7 @@
 mod calls;
 mod error;
 mod gitea;
+mod github;
 mod local;
 mod model;
 mod text;
@@ -16,6 +17,7 @@ use async_trait::async_trait;
 pub use calls::urgently;
 pub use error::Error;
 pub use gitea::Gitea;
+pub use github::GitHub;
 pub use local::{Clock, LocalForge, LocalForges};
 pub use model::{
     Approval, Comment, CommentId, Edit, Filter, Identity, MergeRequest, MergeRequestNumber, MergeRequestState,

@@ -7,7 +7,10 @@
 
 mod conformance;
 mod crashes;
+mod fake;
 mod git_http;
+mod github;
 mod local;
 mod races;
+mod remote;
 mod server;

@@ -2,18 +2,20 @@
 //! thin dialect in front of it. What happens on the way (limits, failures, answers that are lost) happens here, to every
 //! dialect alike.
 
+pub(crate) mod github;
+
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, Method, StatusCode, header};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
-use axum::Router;
 use wooo::forge::{Forge, LocalForge, MergeRequestNumber, Permission, Protection, RepositoryId, RepositoryPath, User};
 use wooo::git::CommitId;
 

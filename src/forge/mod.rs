@@ -8,6 +8,7 @@ mod calls;
 mod error;
 mod gitea;
 mod github;
+pub mod hooks;
 mod local;
 mod model;
 mod text;

@@ -13,6 +13,9 @@ pub(super) async fn run(kind: Kind, service: &Service, job: &Job) -> Result<Next
         Kind::Propose => lifecycle::propose(service, &fence, &change(job)?).await,
         Kind::Follow => lifecycle::follow(service, &fence, &change(job)?).await,
         Kind::Observe => lifecycle::observe(service, &fence, &change(job)?).await,
+        Kind::Hear => lifecycle::hear(service, &fence, &job.payload).await,
+        // Comments are not read yet. The job only says which merge request has new ones.
+        Kind::Converse => Ok(Next::Done),
         Kind::Refresh => lifecycle::refresh(service, &fence, &fleet(job)?).await,
         Kind::Prune => lifecycle::prune(service, &fence).await,
     }
@@ -22,6 +25,11 @@ pub(super) async fn run(kind: Kind, service: &Service, job: &Job) -> Result<Next
 pub(super) async fn give_up(kind: Kind, service: &Service, job: &Job, reason: &str) -> Result<(), Failure> {
     if is_periodic(kind) {
         tracing::error!(%kind, reason, "a periodic job was given up");
+        return Ok(());
+    }
+    if matches!(kind, Kind::Hear | Kind::Converse) {
+        // A hint is no promise: the next one, or the next refresh, comes to the same end.
+        tracing::error!(%kind, payload = %job.payload, reason, "what came in from a forge was given up");
         return Ok(());
     }
     lifecycle::give_up(service, &job.fence(), &change(job)?, reason).await

@@ -298,10 +298,11 @@ impl ChangeUpdate {
         Ok(fields)
     }
 
-    /// The column of the time at which the new state was reached. The first time counts.
+    /// The column of the time at which the new state was reached. The first time counts, but for the end: a change that is
+    /// open again has none.
     fn reached(&self) -> &'static str {
         match self.state {
-            Some(ChangeState::Proposed) => ", proposed_at = COALESCE(proposed_at, {now})",
+            Some(ChangeState::Proposed) => ", proposed_at = COALESCE(proposed_at, {now}), settled_at = NULL",
             Some(ChangeState::Merged) => ", merged_at = COALESCE(merged_at, {now})",
             Some(state) if state.is_final() => ", settled_at = COALESCE(settled_at, {now})",
             _ => "",

@@ -1,5 +1,6 @@
 //! What came in from outside: written down before it is answered, each delivery once.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -72,6 +73,16 @@ impl Store {
         statement.all(self.read()).await?.iter().map(read).collect()
     }
 
+    /// The oldest deliveries from one source that nobody has dealt with, at most `limit`.
+    ///
+    /// # Errors
+    /// Those of a read.
+    pub async fn pending_deliveries_from(&self, source: &str, limit: u32) -> Result<Vec<Delivery>, Error> {
+        let statement = Statement::new("SELECT ").sql(COLUMNS).sql(" FROM inbox WHERE processed_at IS NULL");
+        let statement = statement.sql(" AND source = ").arg(source).sql(" ORDER BY received_at, id LIMIT ").arg(limit);
+        statement.all(self.read()).await?.iter().map(read).collect()
+    }
+
     /// Deletes what was dealt with longer than `age` ago, and says how many.
     ///
     /// # Errors
@@ -98,6 +109,41 @@ impl Tx {
         let statement = Statement::insert("inbox", fields).with_now("received_at");
         let new = statement.sql(" ON CONFLICT (source, delivery) DO NOTHING").run(self.on()).await? == 1;
         Ok(new.then_some(id))
+    }
+
+    /// Writes many deliveries down in one statement; `None` for each that came before, in this list or earlier.
+    ///
+    /// # Errors
+    /// Those of a write.
+    pub async fn insert_deliveries(&mut self, deliveries: &[NewDelivery]) -> Result<Vec<Option<DeliveryId>>, Error> {
+        if deliveries.is_empty() {
+            return Ok(Vec::new());
+        }
+        let ids: Vec<DeliveryId> = deliveries.iter().map(|_| DeliveryId::random()).collect();
+        let mut statement = Statement::new("INSERT INTO inbox (id, source, delivery, kind, body, received_at) VALUES ");
+        for (index, (id, delivery)) in ids.iter().zip(deliveries).enumerate() {
+            statement = statement.sql(if index > 0 { ", (" } else { "(" }).arg(id);
+            for value in [&delivery.source, &delivery.delivery, &delivery.kind, &delivery.body] {
+                statement = statement.sql(", ").arg(value);
+            }
+            statement = statement.sql(", {now})");
+        }
+        let statement = statement.sql(" ON CONFLICT (source, delivery) DO NOTHING RETURNING id");
+        let rows = statement.all(self.on()).await?;
+        let new = rows.iter().map(|row| row.parse("id")).collect::<Result<HashSet<DeliveryId>, Error>>()?;
+        Ok(ids.into_iter().map(|id| new.contains(&id).then_some(id)).collect())
+    }
+
+    /// Notes that deliveries were dealt with and that nothing was wrong with them.
+    ///
+    /// # Errors
+    /// Those of a write.
+    pub async fn finish_deliveries(&mut self, ids: &[DeliveryId]) -> Result<(), Error> {
+        if ids.is_empty() {
+            return Ok(());
+        }
+        let statement = Statement::new("UPDATE inbox SET processed_at = {now} WHERE id IN ").list(ids);
+        statement.run(self.on()).await.map(drop)
     }
 
     /// Notes that a delivery was dealt with, and what was wrong with it.

@@ -19,3 +19,4 @@ pub mod server;
 pub mod state;
 pub mod status;
 mod telemetry;
+pub mod webhooks;

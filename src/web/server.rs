@@ -18,7 +18,7 @@ use super::auth::{RouteRule, Routes, Rule};
 use super::headers::{HeaderPolicy, secure};
 use super::problem::{Answer, TraceId, method_not_allowed, no_route, panicked, trace};
 use super::state::AppState;
-use super::{api, health, openapi, telemetry};
+use super::{api, health, openapi, telemetry, webhooks};
 use crate::domain::Problem;
 
 /// How long a handler may take to begin its answer. A stream of events begins at once, and what Git takes is limited by
@@ -50,6 +50,7 @@ fn own_routes(document: &Arc<OnceLock<String>>) -> Routes<AppState> {
     };
     let only_get = [Method::GET];
     api::routes()
+        .merge(webhooks::routes())
         .plain(Rule::Public, &only_get, "/healthz", get(health::alive))
         .plain(Rule::Public, &only_get, "/readyz", get(health::ready))
         .plain(Rule::Public, &only_get, "/metrics", get(telemetry::metrics))

@@ -8,6 +8,7 @@ use tokio::sync::Semaphore;
 
 use super::scout::Scout;
 use super::telemetry::Telemetry;
+use super::webhooks::{Hooks, Writer};
 use crate::domain::ClusterName;
 use crate::metrics::Prometheus;
 use crate::operations::dns::Resolver;
@@ -45,6 +46,8 @@ pub struct AppState(Arc<Inner>);
 struct Inner {
     parts: StateParts,
     telemetry: Telemetry,
+    hooks: Arc<Hooks>,
+    hook_writer: Writer,
     streams: Arc<Streams>,
 }
 
@@ -57,11 +60,28 @@ impl Deref for AppState {
 }
 
 impl AppState {
-    /// The state out of its parts.
+    /// The state out of its parts. No forge sends anything.
     #[must_use]
     pub fn new(parts: StateParts) -> Self {
+        Self::with_hooks(parts, Hooks::default())
+    }
+
+    /// The state of a service to which forges send what happens.
+    #[must_use]
+    pub fn with_hooks(parts: StateParts, hooks: Hooks) -> Self {
         let streams = Arc::new(Streams { all: Arc::new(Semaphore::new(STREAMS)), by_caller: Mutex::default() });
-        Self(Arc::new(Inner { parts, telemetry: Telemetry::new(), streams }))
+        let hook_writer = Writer::new(parts.service.store.clone());
+        Self(Arc::new(Inner { parts, telemetry: Telemetry::new(), hooks: Arc::new(hooks), hook_writer, streams }))
+    }
+
+    /// What may send deliveries here.
+    pub(super) fn hooks(&self) -> Arc<Hooks> {
+        Arc::clone(&self.0.hooks)
+    }
+
+    /// What writes deliveries down.
+    pub(super) fn hook_writer(&self) -> &Writer {
+        &self.0.hook_writer
     }
 
     /// The database.

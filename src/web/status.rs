@@ -82,6 +82,7 @@ const STATUSES: &[(&str, StatusCode)] = &[
     ("git.*", StatusCode::INTERNAL_SERVER_ERROR),
     ("hold.active", StatusCode::CONFLICT),
     ("hold.*", StatusCode::UNPROCESSABLE_ENTITY),
+    ("hook.*", StatusCode::FORBIDDEN),
     ("http.internal", StatusCode::INTERNAL_SERVER_ERROR),
     ("http.method", StatusCode::METHOD_NOT_ALLOWED),
     ("http.no_route", StatusCode::NOT_FOUND),

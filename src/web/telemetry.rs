@@ -30,6 +30,14 @@ struct RequestLabels {
     status: u16,
 }
 
+/// Which deliveries of forges are counted together. The event is one of a few words, whatever was sent.
+#[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
+struct HookLabels {
+    forge: &'static str,
+    event: &'static str,
+    result: &'static str,
+}
+
 #[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
 struct JobLabels {
     kind: String,
@@ -51,6 +59,7 @@ struct ClusterLabels {
 pub struct Telemetry {
     requests: Family<RequestLabels, Counter>,
     durations: Family<RouteLabels, Histogram, fn() -> Histogram>,
+    hooks: Family<HookLabels, Counter>,
 }
 
 #[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
@@ -66,12 +75,20 @@ fn histogram() -> Histogram {
 
 impl Telemetry {
     pub(super) fn new() -> Self {
-        Self { requests: Family::default(), durations: Family::new_with_constructor(histogram) }
+        Self {
+            requests: Family::default(),
+            durations: Family::new_with_constructor(histogram),
+            hooks: Family::default(),
+        }
     }
 
     fn count(&self, method: &'static str, route: String, status: u16, seconds: f64) {
         self.durations.get_or_create(&RouteLabels { method, route: route.clone() }).observe(seconds);
         self.requests.get_or_create(&RequestLabels { method, route, status }).inc();
+    }
+
+    pub(super) fn count_hook(&self, forge: &'static str, event: &'static str, result: &'static str) {
+        self.hooks.get_or_create(&HookLabels { forge, event, result }).inc();
     }
 }
 
@@ -108,6 +125,7 @@ pub(super) async fn metrics(State(state): State<AppState>) -> Result<Response, A
     let telemetry = state.telemetry();
     registry.register("http_requests", "Requests that were answered", telemetry.requests.clone());
     registry.register("http_request_duration_seconds", "How long answers took", telemetry.durations.clone());
+    registry.register("webhook_deliveries", "Deliveries of forges, by what became of them", telemetry.hooks.clone());
     registry.register("build", "What runs", Info::new([("version", env!("CARGO_PKG_VERSION"))]));
     let reachable = Count::default();
     registry.register("database_up", "Whether the database answers", reachable.clone());

@@ -51,9 +51,7 @@ pub(super) async fn replace(
     by: &Change,
 ) -> Result<(), Failure> {
     let reason = format!("replaced by change {}", by.id);
-    if let Some(number) = number(change) {
-        shut(fleet, number, &reason).await?;
-    }
+    shut(fleet, change, &reason).await?;
     say(service, change, &reason).await?;
     let mut tx = service.store.begin().await?;
     tx.update_change(&change.id, change.version, &update(change, &reason)).await?;
@@ -76,8 +74,8 @@ pub async fn close(service: &Service, id: &ChangeId, actor: &str, reason: Option
         Some(reason) => format!("{WANTED}{actor}: {reason}"),
         None => format!("{WANTED}{actor}"),
     };
-    if let Some(number) = number(&change) {
-        shut(service.fleet(&change.fleet)?, number, &reason).await?;
+    if number(&change).is_some() {
+        shut(service.fleet(&change.fleet)?, &change, &reason).await?;
     }
     say(service, &change, &reason).await?;
     let mut tx = service.store.begin().await?;
@@ -118,8 +116,9 @@ pub(super) fn number(change: &Change) -> Option<MergeRequestNumber> {
     change.merge_request.and_then(|number| u64::try_from(number).ok()).map(MergeRequestNumber)
 }
 
-/// Closes a merge request, saying why, once.
-async fn shut(fleet: &ServedFleet, number: MergeRequestNumber, reason: &str) -> Result<(), Failure> {
+/// Closes the merge request of a change, if it has one, saying why, once.
+pub(super) async fn shut(fleet: &ServedFleet, change: &Change, reason: &str) -> Result<(), Failure> {
+    let Some(number) = number(change) else { return Ok(()) };
     match fleet.forge.get(number).await {
         Ok(found) if found.state == forge::MergeRequestState::Open => {
             fleet.forge.comment(number, &Body::new(reason)).await?;

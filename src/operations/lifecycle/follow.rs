@@ -6,7 +6,7 @@ use super::accept::act;
 use super::close::number;
 use super::make::make;
 use super::service::{ServedFleet, Service, job_about};
-use super::{Failure, Kind, Next, close, propose};
+use super::{Failure, Kind, Next, close, propose, reopen};
 use crate::domain::fleet::MergeMode;
 use crate::domain::{ChangeId, ChangeState, Problem, Problems};
 use crate::forge::{self, MergeRequest, MergeRequestState};
@@ -21,8 +21,11 @@ use crate::store::{AppId, Change, ChangeUpdate, Deployment, DeploymentFilter, De
 /// [`Failure`].
 pub async fn follow(service: &Service, fence: &Fence, id: &ChangeId) -> Result<Next, Failure> {
     let Some(change) = service.store.change(id).await? else { return Ok(Next::Done) };
-    if change.state != ChangeState::Proposed {
-        return Ok(Next::Done);
+    match change.state {
+        ChangeState::Proposed => {}
+        // Closed means no, until somebody opens it again.
+        ChangeState::Closed => return reopen::look_again(service, fence, &change).await,
+        _ => return Ok(Next::Done),
     }
     let Some(number) = number(&change) else { return Ok(Next::Done) };
     let fleet = service.fleet(&change.fleet)?;
@@ -109,7 +112,12 @@ async fn regenerate(service: &Service, fence: &Fence, fleet: &ServedFleet, chang
             tx.commit().await?;
             Ok(Next::Again(std::time::Duration::ZERO))
         }
-        Ok(None) => close::end(service, fence, change, "the fleet says by now what it asks for").await,
+        Ok(None) => {
+            let reason = "the fleet says by now what it asks for";
+            // Left open, it would be found open again.
+            close::shut(fleet, change, reason).await?;
+            close::end(service, fence, change, reason).await
+        }
         Err(Failure::Problem { problem, is_temporary: false }) => {
             propose::failed(service, fence, change, &problem).await
         }

@@ -7,12 +7,14 @@
 mod accept;
 mod close;
 mod follow;
+mod hear;
 mod index;
 mod limits;
 mod make;
 mod observe;
 mod propose;
 mod refresh;
+mod reopen;
 mod service;
 
 use std::time::Duration;
@@ -23,6 +25,7 @@ use crate::{forge, store};
 pub use accept::{Accepted, Wish, accept, preview};
 pub use close::{close, give_up};
 pub use follow::{follow, merge};
+pub use hear::{Hint, hear, hear_soon};
 pub use index::{Built, rebuild, tenant_of};
 pub use observe::{Sight, look, observe};
 pub use propose::propose;
@@ -41,6 +44,10 @@ pub enum Kind {
     Follow,
     /// See what the cluster makes of a merged change.
     Observe,
+    /// Read the hints that came in from a forge, and queue the jobs that ask it what is true.
+    Hear,
+    /// Read the comments of a merge request, and do what they ask for.
+    Converse,
     /// Bring the index of a fleet up to date with its repository, forge and clusters.
     Refresh,
     /// Forget what is kept for a while only.

@@ -24,6 +24,8 @@ use crate::store::{
 const KEEP_JOBS: Duration = Duration::from_secs(7 * 24 * 3600);
 /// How long the keys of requests are kept, which is longer than they are good for.
 const KEEP_KEYS: Duration = Duration::from_secs(2 * 24 * 3600);
+/// How long deliveries that were dealt with are kept, so that one which is sent again is known.
+const KEEP_DELIVERIES: Duration = Duration::from_secs(7 * 24 * 3600);
 /// How often what is kept for a while only is forgotten.
 const PRUNE_EVERY: Duration = Duration::from_secs(3600);
 
@@ -74,6 +76,7 @@ pub async fn refresh_soon(service: &Service, fleet: &FleetName) -> Result<(), cr
 pub async fn prune(service: &Service, fence: &Fence) -> Result<Next, Failure> {
     service.store.prune_jobs(KEEP_JOBS).await?;
     service.store.prune_idempotency_keys(KEEP_KEYS).await?;
+    service.store.prune_inbox(KEEP_DELIVERIES).await?;
     service.store.prune_metrics().await?;
     service.store.prune_sessions(KEEP_JOBS).await?;
     service.store.prune_login_failures(KEEP_KEYS).await?;
@@ -119,6 +122,7 @@ pub async fn refresh(service: &Service, fence: &Fence, name: &FleetName) -> Resu
     };
     fleet.with_place(sweep).await?;
     keep_going(service, fence, name).await?;
+    super::reopen::find(service, fence, fleet).await?;
     see(service, fence, name, &settings, tip).await?;
     again(&service.store, fence, &job(name), service.timing.refresh).await
 }

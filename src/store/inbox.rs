@@ -63,6 +63,27 @@ impl Store {
         statement.first(self.read()).await?.map(|row| read(&row)).transpose()
     }
 
+    /// A delivery, by where it came from and what its sender calls it.
+    ///
+    /// # Errors
+    /// Those of a read.
+    pub async fn delivery_named(&self, source: &str, delivery: &str) -> Result<Option<Delivery>, Error> {
+        let statement = Statement::new("SELECT ").sql(COLUMNS).sql(" FROM inbox WHERE source = ").arg(source);
+        let statement = statement.sql(" AND delivery = ").arg(delivery);
+        statement.first(self.read()).await?.map(|row| read(&row)).transpose()
+    }
+
+    /// How many deliveries nobody has dealt with, and how many are kept that somebody has.
+    ///
+    /// # Errors
+    /// Those of a read.
+    pub async fn delivery_counts(&self) -> Result<(i64, i64), Error> {
+        let sql = "SELECT COUNT(*) AS kept, COUNT(processed_at) AS processed FROM inbox";
+        let Some(row) = Statement::new(sql).first(self.read()).await? else { return Ok((0, 0)) };
+        let (kept, processed): (i64, i64) = (row.get("kept")?, row.get("processed")?);
+        Ok((kept - processed, processed))
+    }
+
     /// The oldest deliveries that nobody has dealt with, at most `limit`.
     ///
     /// # Errors

@@ -154,6 +154,12 @@ async fn of_database(state: &AppState, registry: &mut Registry) -> Result<(), cr
     for (change, count) in state.store().change_counts().await? {
         changes.get_or_create(&StateLabels { state: change.to_string() }).set(count);
     }
+    let deliveries = Family::<StateLabels, Count>::default();
+    let (pending, processed) = state.store().delivery_counts().await?;
+    for (word, count) in [("pending", pending), ("processed", processed)] {
+        deliveries.get_or_create(&StateLabels { state: word.to_owned() }).set(count);
+    }
+    registry.register("deliveries", "Deliveries that are kept", deliveries);
     registry.register("jobs", "Jobs in the table", jobs);
     registry.register("oldest_job_wait_seconds", "How long the oldest job that could run has waited", oldest);
     registry.register("changes", "Changes by state", changes);

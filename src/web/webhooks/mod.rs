@@ -110,11 +110,11 @@ async fn deliver(kind: HookKind, state: &AppState, request: Request, event: &mut
     let arrival = arrival(kind, &source, &headers, body.bytes(), read)?;
     // The body is done with, and others may want the room.
     drop(body);
-    let is_new = tokio::time::timeout(PATIENCE, state.hook_writer().write(arrival)).await;
-    let is_new = is_new.map_err(|_| {
-        let problem = Problem::new("service.timeout", "the delivery could not be written down in time");
-        Answer::from(problem).retry_after(Duration::from_secs(5))
-    })??;
+    let written = tokio::time::timeout(PATIENCE, state.hook_writer().write(arrival)).await;
+    let late = || Err(Problem::new("service.timeout", "the delivery could not be written down in time"));
+    let is_new = written
+        .unwrap_or_else(|_| late())
+        .map_err(|problem| Answer::from(problem).retry_after(Duration::from_secs(5)))?;
     Ok(if is_new { end } else { End::Duplicate })
 }
 

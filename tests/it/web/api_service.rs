@@ -46,6 +46,10 @@ async fn every_route_keeps_its_rule_for_every_role_and_tenant() {
                 },
                 (Rule::SignedIn | Rule::Person, _) => true,
             };
+            // A forge's webhook shows who it is by a signature, and every one without is refused alike.
+            if row.path.starts_with("/webhooks/") {
+                continue;
+            }
             if may && (row.method == "DELETE" || row.path.ends_with("/events") || row.path.ends_with("index")) {
                 continue;
             }

@@ -62,13 +62,28 @@ impl fmt::Debug for NetworkPolicy {
 
 /// The way to remotes, shared by all that talk to one. Cheap to clone.
 ///
-/// It blocks, and it must not be made, used or dropped on a thread that runs asynchronous tasks: the HTTP client below
-/// panics there.
+/// It blocks, and it must not be made or used on a thread that runs asynchronous tasks: the HTTP client below panics
+/// there.
 #[derive(Clone)]
 pub struct Network {
     client: Client,
     resolver: Arc<FilteringResolver>,
     policy: Arc<NetworkPolicy>,
+    /// The last field, as fields are dropped in order.
+    _last: Arc<LastClient>,
+}
+
+/// The client that is dropped last. Whoever lets go of a network may be a thread that runs asynchronous tasks, where
+/// that would panic.
+struct LastClient(Option<Client>);
+
+impl Drop for LastClient {
+    fn drop(&mut self) {
+        let client = self.0.take();
+        if tokio::runtime::Handle::try_current().is_ok() {
+            std::thread::spawn(move || drop(client));
+        }
+    }
 }
 
 impl fmt::Debug for Network {
@@ -99,7 +114,9 @@ impl Network {
             let certificate = reqwest::Certificate::from_pem(pem.as_bytes()).map_err(faulty)?;
             builder = builder.tls_certs_merge([certificate]);
         }
-        Ok(Self { client: builder.build().map_err(faulty)?, resolver, policy: Arc::new(policy) })
+        let client = builder.build().map_err(faulty)?;
+        let last = Arc::new(LastClient(Some(client.clone())));
+        Ok(Self { client, resolver, policy: Arc::new(policy), _last: last })
     }
 
     pub(super) fn limits(&self) -> Limits {

@@ -1,6 +1,6 @@
 //! Looking at the sources of new apps from within the service: a bounded number at once, on threads that may block.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use tokio::sync::Semaphore;
@@ -20,22 +20,8 @@ pub struct Scout(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     policy: NetworkPolicy,
-    network: Way,
+    network: OnceLock<Network>,
     turns: Arc<Semaphore>,
-}
-
-/// The network, which may only be made and dropped where a thread may block.
-#[derive(Debug, Default)]
-struct Way(std::sync::Mutex<Option<Network>>);
-
-impl Drop for Way {
-    fn drop(&mut self) {
-        let network = self.0.get_mut().unwrap_or_else(std::sync::PoisonError::into_inner).take();
-        // Its HTTP client panics if it is dropped where asynchronous tasks run.
-        if network.is_some() {
-            std::thread::spawn(move || drop(network));
-        }
-    }
 }
 
 impl Scout {
@@ -43,7 +29,7 @@ impl Scout {
     #[must_use]
     pub fn new(policy: NetworkPolicy, at_once: usize) -> Self {
         let turns = Arc::new(Semaphore::new(at_once.max(1)));
-        Self(Arc::new(Inner { policy, network: Way::default(), turns }))
+        Self(Arc::new(Inner { policy, network: OnceLock::new(), turns }))
     }
 
     /// What the source at `url` is built with.
@@ -71,19 +57,17 @@ impl Scout {
 
 impl Inner {
     fn look(&self, url: RemoteUrl, framework: Option<Framework>) -> Result<Detection, Problem> {
-        let network = {
-            let mut made = self.network.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-            match &*made {
-                Some(network) => network.clone(),
-                None => {
-                    let network = Network::new(self.policy.clone())?;
-                    made.insert(network).clone()
-                }
+        // It may only be made where a thread may block.
+        let network = match self.network.get() {
+            Some(network) => network,
+            None => {
+                let made = Network::new(self.policy.clone())?;
+                self.network.get_or_init(|| made)
             }
         };
         let scratch = tempfile::tempdir()
             .map_err(|error| Problem::new("files.unwritable", format!("no temporary folder can be made: {error}")))?;
-        let remote = Remote::new(url, Access::Anonymous, &network);
+        let remote = Remote::new(url, Access::Anonymous, network);
         let look = Look { root: String::new(), framework };
         look_at_remote(&remote, scratch.path(), &look).map_err(about_the_source)
     }

@@ -9,6 +9,7 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use tokio_util::sync::CancellationToken;
 
+use super::forges::{Forges, Opened};
 use super::settings::{FleetSettings, ServiceSettings};
 use crate::cluster::{self, ClusterSettings, Clusters};
 use crate::domain::fleet::{Delivery, Provider, SecretBackend};
@@ -16,12 +17,11 @@ use crate::domain::{ClusterName, EnvironmentName, Problem, Problems};
 use crate::forge::{LocalForge, LocalForges, RepositoryId, User};
 use crate::git;
 use crate::jobs::{Workers, WorkersOptions};
-use crate::operations::fleet::Fleet;
 use crate::operations::lifecycle::{FleetSource, ServedFleet, Service, Timing};
-use crate::operations::place::Place;
 use crate::operations::{Request, init};
 use crate::sandbox::{self, ClusterOptions, Sandbox, SandboxOptions};
-use crate::store::Store;
+use crate::store::{FleetName, Store};
+use crate::web::webhooks::HookSource;
 
 /// A service whose parts run.
 pub(crate) struct Assembled {
@@ -29,6 +29,8 @@ pub(crate) struct Assembled {
     pub(crate) service: Arc<Service>,
     /// The embedded forge.
     pub(crate) forges: LocalForges,
+    /// What forges send here.
+    pub(crate) hooks: Vec<HookSource>,
     /// The embedded clusters, if any fleet names a cluster that the settings do not.
     pub(crate) sandbox: Option<Sandbox>,
     /// Ends everything.
@@ -75,12 +77,26 @@ pub(crate) async fn assemble(settings: &ServiceSettings, address: SocketAddr) ->
     let mut fleets = BTreeMap::new();
     let mut wanted = BTreeSet::new();
     let mut folders = Vec::new();
+    let mut hooks = Vec::new();
+    let remote = Forges::new(settings).await?;
     for (name, fleet) in settings.fleets()? {
-        let (forge, targets) = open_fleet(settings, &forges, &url, &fleet).await?;
-        folders.push(forge.path().to_owned());
-        wanted.extend(targets);
-        let source = FleetSource::Folder(forge.path().to_owned());
-        fleets.insert(name.clone(), ServedFleet::new(name, Arc::new(forge), source));
+        let served = match &fleet.forge {
+            None => {
+                let forge = open_fleet(settings, &forges, &url, &fleet).await?;
+                folders.push(forge.path().to_owned());
+                let source = FleetSource::Folder(forge.path().to_owned());
+                ServedFleet::new(name.clone(), Arc::new(forge), source)
+            }
+            Some(forge) => {
+                let opened = remote.open(forge, &fleet.repository, fleet.id).await?;
+                hooks.extend(hook(&remote, forge, &opened, &name)?);
+                let folder = copy_folder(settings, &name);
+                folders.push(folder.clone());
+                ServedFleet::new(name.clone(), Arc::clone(&opened.forge), remote.source(&opened, folder)?)
+            }
+        };
+        wanted.extend(targets(&served).await?);
+        fleets.insert(name, served);
     }
     let stop = CancellationToken::new();
     let (sandbox, clusters) = clusters(settings, wanted, &folders, &stop).await?;
@@ -95,7 +111,31 @@ pub(crate) async fn assemble(settings: &ServiceSettings, address: SocketAddr) ->
             ..Timing::default()
         },
     };
-    Ok(Assembled { service: Arc::new(service), forges, sandbox, stop })
+    Ok(Assembled { service: Arc::new(service), forges, hooks, sandbox, stop })
+}
+
+/// Where this machine's copy of a fleet behind a URL is. Replicas that share the data folder have a copy each.
+pub(super) fn copy_folder(settings: &ServiceSettings, fleet: &FleetName) -> PathBuf {
+    settings.data.join("copies").join(host_name()).join(fleet.as_str())
+}
+
+/// What a fleet's repository sends here, if a secret for that is set.
+fn hook(remote: &Forges, forge: &str, opened: &Opened, fleet: &FleetName) -> Result<Option<HookSource>, Problem> {
+    let secrets = remote.hook_secrets(forge)?;
+    let source = HookSource {
+        kind: opened.kind,
+        source: forge.to_owned(),
+        repository: opened.id.clone(),
+        fleet: fleet.clone(),
+        secrets,
+    };
+    Ok((!source.secrets.is_empty()).then_some(source))
+}
+
+/// The environments of a fleet with their clusters.
+async fn targets(fleet: &ServedFleet) -> Result<Vec<Target>, Problems> {
+    let environments = fleet.settings().await?.environments;
+    Ok(environments.into_iter().map(|(name, environment)| (name, environment.cluster)).collect())
 }
 
 /// Makes the data folder so that only its owner can look into it.
@@ -116,7 +156,7 @@ async fn open_fleet(
     forges: &LocalForges,
     url: &str,
     fleet: &FleetSettings,
-) -> Result<(LocalForge, Vec<Target>), Problems> {
+) -> Result<LocalForge, Problems> {
     let (forges, url, repository) = (forges.clone(), url.to_owned(), fleet.repository.clone());
     let committer = (settings.committer.name.clone(), settings.committer.email.clone());
     let opening = tokio::task::spawn_blocking(move || {
@@ -140,11 +180,7 @@ async fn open_fleet(
         let request = Request { actor, reason: None, now: Timestamp::now(), committer, change_id: None };
         // A fleet that is there stays as it is; one whose making was cut short is finished.
         init::run(&forges.path(&name), &start, &request)?;
-        let place = Place::open(&forges.path(&name))?;
-        let tree = place.tree()?;
-        let environments = Fleet::open(&tree)?.settings.environments;
-        let targets = environments.into_iter().map(|(name, environment)| (name, environment.cluster)).collect();
-        Ok((forges.open(&name, me).map_err(Problem::from)?, targets))
+        Ok(forges.open(&name, me).map_err(Problem::from)?)
     });
     opening.await.unwrap_or_else(|error| Err(Problem::new("service.interrupted", error.to_string()).into()))
 }

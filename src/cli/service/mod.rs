@@ -3,6 +3,7 @@
 //! Owns the settings and the order in which parts start and stop. What the parts do is theirs.
 
 mod assemble;
+mod forges;
 mod offline;
 mod settings;
 mod website;

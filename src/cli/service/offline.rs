@@ -7,6 +7,8 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
+use super::assemble::copy_folder;
+use super::forges::Forges;
 use super::settings::ServiceSettings;
 use crate::cluster::{self, Clusters};
 use crate::domain::{Problem, Problems};
@@ -14,7 +16,7 @@ use crate::forge::{LocalForge, LocalForges, User};
 use crate::operations::lifecycle::{FleetSource, ServedFleet, Service, Timing};
 use crate::store::{FleetName, Store};
 
-/// Opens the fleets on the embedded forge.
+/// Opens the fleets that are on the embedded forge.
 ///
 /// # Errors
 /// `forge.not_found` for one that is not there.
@@ -22,7 +24,7 @@ pub(crate) fn local_fleets(settings: &ServiceSettings) -> Result<Vec<(FleetName,
     let url = settings.url(settings.listen);
     let forges = LocalForges::new(settings.data.join("repositories"), &url, Arc::new(Timestamp::now));
     let mut found = Vec::new();
-    for (name, fleet) in settings.fleets()? {
+    for (name, fleet) in settings.fleets()?.into_iter().filter(|(_, fleet)| fleet.forge.is_none()) {
         let repository = fleet.repository.parse().map_err(Problem::from)?;
         let me = User { id: "wooo".parse().map_err(Problem::from)?, login: "wooo".to_owned() };
         found.push((name, forges.open(&repository, me).map_err(Problem::from)?));
@@ -35,6 +37,7 @@ pub(crate) fn local_fleets(settings: &ServiceSettings) -> Result<Vec<(FleetName,
 /// # Errors
 /// `store.in_use` if a service runs on the database, and what stands in the way of a fleet.
 pub(crate) async fn offline(settings: &ServiceSettings) -> Result<Service, Problems> {
+    let remote = Forges::new(settings).await?;
     let own = settings.clone();
     let opening = tokio::task::spawn_blocking(move || local_fleets(&own));
     let opened = opening.await.map_err(|error| Problem::new("service.interrupted", error.to_string()))??;
@@ -43,6 +46,12 @@ pub(crate) async fn offline(settings: &ServiceSettings) -> Result<Service, Probl
     for (name, forge) in opened {
         let source = FleetSource::Folder(forge.path().to_owned());
         fleets.insert(name.clone(), ServedFleet::new(name, Arc::new(forge), source));
+    }
+    for (name, fleet) in settings.fleets()? {
+        let Some(forge) = &fleet.forge else { continue };
+        let opened = remote.open(forge, &fleet.repository, fleet.id).await?;
+        let source = remote.source(&opened, copy_folder(settings, &name))?;
+        fleets.insert(name.clone(), ServedFleet::new(name, Arc::clone(&opened.forge), source));
     }
     Ok(Service {
         store,

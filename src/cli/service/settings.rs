@@ -1,6 +1,6 @@
 //! The settings of the service: one YAML file, each field with a default, so that no file at all is a service too.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
@@ -8,7 +8,9 @@ use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
 use crate::cluster::ClusterSettings;
-use crate::domain::{ClusterName, Document, Problem, Problems};
+use crate::domain::{AppName, ClusterName, Document, Problem, Problems};
+use crate::forge::StatusContext;
+use crate::forge::hooks::HookKind;
 use crate::store::FleetName;
 use crate::web::auth::ci::PipelineSettings;
 use crate::web::limits::Rates;
@@ -25,8 +27,12 @@ pub(crate) struct ServiceSettings {
     pub(crate) data: PathBuf,
     /// The database: a path or a PostgreSQL URL; `wooo.db` in the data folder if absent.
     pub(crate) database: Option<String>,
+    /// Forges, by a name of our own.
+    pub(crate) forges: BTreeMap<String, ForgeSettings>,
     /// The fleets, by name; one that is called `main` if there is none.
     pub(crate) fleets: BTreeMap<FleetName, FleetSettings>,
+    /// Repositories of apps on whose merge requests people may speak with wooo, by a name of our own.
+    pub(crate) links: BTreeMap<String, LinkSettings>,
     /// How the clusters that fleets name are reached. One that is not here is an embedded sandbox.
     pub(crate) clusters: IndexMap<ClusterName, ClusterSettings>,
     /// Where the Prometheus of each cluster is.
@@ -59,8 +65,58 @@ pub(crate) struct ServiceSettings {
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct FleetSettings {
-    /// The repository on the embedded forge. It is made with a first commit if it is not there.
+    /// The forge; the embedded one if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) forge: Option<String>,
+    /// The repository: `acme/fleet`, or its name on the embedded forge, where it is made with a first commit if it is not
+    /// there.
     pub(crate) repository: String,
+    /// Its number on the forge. Without it another repository may come to have its name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) id: Option<u64>,
+}
+
+/// A forge.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ForgeSettings {
+    /// What it is.
+    pub(crate) kind: HookKind,
+    /// Its address, as people open it; github.com or gitlab.com if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) url: Option<String>,
+    /// A file with the token of wooo's account there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) token_file: Option<PathBuf>,
+    /// The number of a GitHub App, in place of a token.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) app_id: Option<u64>,
+    /// A file with the private key of that App.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) private_key_file: Option<PathBuf>,
+    /// Checks that have to succeed before wooo merges, on a GitLab, whose branches name none.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub(crate) required_checks: BTreeSet<StatusContext>,
+    /// Files with the secrets of its webhooks: two while one takes the place of the other.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) webhook_secret_files: Vec<PathBuf>,
+}
+
+/// The repository of an app's code.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct LinkSettings {
+    /// The forge.
+    pub(crate) forge: String,
+    /// The repository: `acme/shop`.
+    pub(crate) repository: String,
+    /// Its number on the forge.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) id: Option<u64>,
+    /// The fleet that the app is in.
+    pub(crate) fleet: FleetName,
+    /// The app.
+    pub(crate) app: AppName,
 }
 
 /// A Prometheus.
@@ -107,7 +163,9 @@ impl Default for ServiceSettings {
             public_url: None,
             data: PathBuf::from("wooo-data"),
             database: None,
+            forges: BTreeMap::new(),
             fleets: BTreeMap::new(),
+            links: BTreeMap::new(),
             clusters: IndexMap::new(),
             prometheus: IndexMap::new(),
             sign_in: Vec::new(),
@@ -183,7 +241,7 @@ impl ServiceSettings {
             return Ok(self.fleets.clone());
         }
         let name = "main".parse().map_err(|error| Problem::new("service.value", format!("{error}")))?;
-        Ok(BTreeMap::from([(name, FleetSettings { repository: "fleet".to_owned() })]))
+        Ok(BTreeMap::from([(name, FleetSettings { forge: None, repository: "fleet".to_owned(), id: None })]))
     }
 }
 

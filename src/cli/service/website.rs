@@ -26,6 +26,7 @@ use crate::web::limits::TrustedProxies;
 use crate::web::scout::Scout;
 use crate::web::server;
 use crate::web::state::{AppState, StateParts};
+use crate::web::webhooks::Hooks;
 use crate::web::{git_http, people};
 
 /// How many sources of apps are looked at at once.
@@ -50,7 +51,7 @@ impl Website {
         runs_workers: bool,
     ) -> Result<Self, Problems> {
         let url = settings.url(address);
-        let state = AppState::new(StateParts {
+        let parts = StateParts {
             service: std::sync::Arc::clone(&assembled.service),
             resolver: Resolver::new(settings.name_server)?,
             scout: Scout::new(network(settings)?, SCOUTS),
@@ -58,7 +59,8 @@ impl Website {
             public_url: url.clone(),
             is_sandbox: assembled.sandbox.is_some(),
             runs_workers,
-        });
+        };
+        let state = AppState::with_hooks(parts, Hooks::new(assembled.hooks.clone())?);
         let auth = auth(settings, assembled, &url)?;
         let first = people::bootstrap(&auth, &settings.data).await;
         if let Some(first) = first.map_err(|answer| answer.problems().to_vec()).map_err(several)? {
@@ -67,6 +69,7 @@ impl Website {
         let repositories = settings
             .fleets()?
             .into_iter()
+            .filter(|(_, fleet)| fleet.forge.is_none())
             .map(|(name, fleet)| Ok((fleet.repository.parse()?, name)))
             .collect::<Result<BTreeMap<_, _>, crate::forge::Error>>()
             .map_err(Problem::from)?;
@@ -105,7 +108,8 @@ pub(crate) async fn listen(address: SocketAddr) -> Result<TcpListener, Problem> 
     })
 }
 
-fn network(settings: &ServiceSettings) -> Result<NetworkPolicy, Problem> {
+/// Where Git may go.
+pub(super) fn network(settings: &ServiceSettings) -> Result<NetworkPolicy, Problem> {
     let trusted = settings.trusted_origins.iter().map(|origin| origin.parse()).collect::<Result<Vec<_>, _>>();
     let trusted = trusted.map_err(|error| invalid("trusted_origins", &error))?;
     Ok(NetworkPolicy { urls: UrlPolicy { trusted }, ..NetworkPolicy::default() })
@@ -160,7 +164,7 @@ fn several(problems: Vec<Problem>) -> Problems {
 }
 
 /// What a file holds that only its owner should read.
-fn secret(path: &Path) -> Result<SecretString, Problem> {
+pub(super) fn secret(path: &Path) -> Result<SecretString, Problem> {
     let text = std::fs::read_to_string(path)
         .map_err(|error| Problem::new("files.unreadable", format!("{}: {error}", path.display())))?;
     Ok(SecretString::from(text.trim().to_owned()))

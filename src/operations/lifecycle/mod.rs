@@ -30,7 +30,7 @@ pub use index::{Built, rebuild, tenant_of};
 pub use observe::{Sight, look, observe};
 pub use propose::propose;
 pub use refresh::{prune, refresh, refresh_soon, start};
-pub use service::{FleetSource, ServedFleet, Service, Timing};
+pub use service::{FleetSource, ServedFleet, Service, Timing, WayIn};
 
 /// The steps that jobs take. The name of one is what stands in their table.
 #[derive(

@@ -5,13 +5,14 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::future::BoxFuture;
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::Mutex;
 
 use super::{Failure, Kind};
 use crate::cluster::Clusters;
 use crate::domain::{ChangeId, FleetSettings, Problem, Problems};
-use crate::forge::Forge;
+use crate::forge::{self, Forge};
 use crate::git::{Access, Network, RemoteUrl};
 use crate::operations::Request;
 use crate::operations::fleet::Fleet;
@@ -42,6 +43,24 @@ impl Default for Timing {
     }
 }
 
+/// What proves to a remote who is asking, found out each time: some of it is good for an hour only.
+#[derive(Clone)]
+pub struct WayIn(Arc<dyn Fn() -> BoxFuture<'static, Result<Access, forge::Error>> + Send + Sync>);
+
+impl WayIn {
+    /// What `find` finds.
+    #[must_use]
+    pub fn new(find: impl Fn() -> BoxFuture<'static, Result<Access, forge::Error>> + Send + Sync + 'static) -> Self {
+        Self(Arc::new(find))
+    }
+}
+
+impl std::fmt::Debug for WayIn {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("WayIn(redacted)")
+    }
+}
+
 /// Where the service finds a fleet's repository.
 #[derive(Clone, Debug)]
 pub enum FleetSource {
@@ -54,7 +73,7 @@ pub enum FleetSource {
         /// The address.
         url: RemoteUrl,
         /// The way in.
-        access: Access,
+        access: WayIn,
         /// The way there.
         network: Network,
     },
@@ -105,13 +124,17 @@ impl ServedFleet {
             FleetSource::Folder(_) => None,
             FleetSource::Remote { .. } => Some(Arc::clone(&self.copy).lock_owned().await),
         };
+        let access = match &self.source {
+            FleetSource::Folder(_) => Access::Anonymous,
+            FleetSource::Remote { access, .. } => access.0().await.map_err(Problem::from)?,
+        };
         let source = self.source.clone();
         let working = tokio::task::spawn_blocking(move || {
             let _alone = guard;
             let place = match &source {
                 FleetSource::Folder(path) => Place::open(path)?,
-                FleetSource::Remote { folder, url, access, network } => {
-                    Place::mirror(folder, url.clone(), access.clone(), network)?
+                FleetSource::Remote { folder, url, network, .. } => {
+                    Place::mirror(folder, url.clone(), access, network)?
                 }
             };
             work(&place)

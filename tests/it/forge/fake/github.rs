@@ -217,7 +217,7 @@ fn repository_json(world: &World) -> Value {
         "private": true,
         "owner": {"login": owner, "id": 1, "type": "Organization"},
         "html_url": format!("https://github.invalid/{name}"),
-        "clone_url": format!("https://github.invalid/{name}.git"),
+        "clone_url": format!("{}/git/fleet.git", world.served.origin()),
         "default_branch": "main",
     })
 }

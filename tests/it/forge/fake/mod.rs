@@ -265,6 +265,11 @@ impl<D: Dialect> Remote<D> {
         Self { world, address, server, forge, dialect: std::marker::PhantomData }
     }
 
+    /// Where its API is.
+    pub(crate) fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
     /// Another client, of whoever owns the token, which expects the repository with that id under the first name.
     pub(crate) async fn connect(&self, token: &str, id: Option<u64>) -> Result<Arc<dyn Forge>, wooo::forge::Error> {
         let id = id.map(|id| id.to_string().parse().unwrap());

@@ -10,6 +10,7 @@ mod crashes;
 mod fake;
 mod git_http;
 mod github;
+mod gitea;
 mod local;
 mod races;
 mod remote;

@@ -3,6 +3,7 @@
 //! dialect alike.
 
 pub(crate) mod github;
+pub(crate) mod gitea;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;

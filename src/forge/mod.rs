@@ -9,6 +9,7 @@ mod error;
 mod gitea;
 mod github;
 pub mod hooks;
+mod gitlab;
 mod local;
 mod model;
 mod text;
@@ -19,6 +20,7 @@ pub use calls::urgently;
 pub use error::Error;
 pub use gitea::Gitea;
 pub use github::GitHub;
+pub use gitlab::GitLab;
 pub use local::{Clock, LocalForge, LocalForges};
 pub use model::{
     Approval, Comment, CommentId, Edit, Filter, Identity, MergeRequest, MergeRequestNumber, MergeRequestState,

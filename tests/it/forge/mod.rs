@@ -11,6 +11,7 @@ mod fake;
 mod git_http;
 mod github;
 mod gitea;
+mod gitlab;
 mod local;
 mod races;
 mod remote;

@@ -4,6 +4,7 @@
 
 pub(crate) mod github;
 pub(crate) mod gitea;
+pub(crate) mod gitlab;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;

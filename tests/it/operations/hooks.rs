@@ -18,14 +18,14 @@ use wooo::domain::fleet::{Delivery, Provider, SecretBackend};
 use wooo::domain::{Action, ChangeState, Intent};
 use wooo::forge::hooks::HookKind;
 use wooo::forge::{
-    Body, Comments as _, Filter, LocalForge, LocalForges, MergeRequest, MergeRequestState, MergeRequests as _,
-    PageRequest, User,
+    Body, Comments as _, Filter, LocalForge, LocalForges, MergeRequest, MergeRequestNumber, MergeRequestState,
+    MergeRequests as _, PageRequest, User,
 };
 use wooo::operations::lifecycle::{
-    self, Failure, FleetSource, Kind, Next, ServedFleet, Service, Timing, Wish, accept, refresh_soon,
+    self, Failure, FleetSource, Kind, Next, ServedFleet, Service, Timing, Wish, accept, hear_soon, refresh_soon,
 };
 use wooo::operations::{Request, init};
-use wooo::store::{FleetName, Store};
+use wooo::store::{Change, FleetName, JobCount, JobState, NewDelivery, Store};
 use wooo::web::webhooks::HookSource;
 
 use crate::git::git;
@@ -424,4 +424,136 @@ async fn whatever_becomes_of_the_hooks_the_database_ends_as_the_forge_is() {
         failures.extend(done.unwrap().err());
     }
     assert!(failures.is_empty(), "{} of {runs} runs differ\n{}", failures.len(), failures[0]);
+}
+
+/// A world with open merge requests in which nothing is left to do.
+async fn settled(folder: &Path) -> World {
+    let world = World::open(folder).await;
+    world.propose().await;
+    world.work_until_quiet().await;
+    world
+}
+
+impl World {
+    async fn refresh(&self) {
+        refresh_soon(&self.service, &name()).await.unwrap();
+        self.work_until_quiet().await;
+    }
+
+    /// How many jobs of a kind wait.
+    async fn queued(&self, kind: &str) -> i64 {
+        let counts = self.service.store.job_counts().await.unwrap();
+        let is_wanted = |count: &&JobCount| count.kind == kind && count.state == JobState::Queued;
+        counts.iter().filter(is_wanted).map(|count| count.count).sum()
+    }
+
+    async fn change(&self, number: i64) -> Change {
+        self.service.store.changes_of_merge_request(&name(), number).await.unwrap().remove(0)
+    }
+
+    async fn push_all(&self, hooks: &[(&'static str, Value)]) {
+        for (index, (event, body)) in hooks.iter().enumerate() {
+            let mut body = body.clone();
+            body["repository"] = json!({"id": repository(HookKind::Github).0});
+            self.deliver(&Hook { event, delivery: format!("burst-{index}"), body }).await;
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_opened_again_is_followed_again() {
+    let folder = folder();
+    let world = settled(folder.path()).await;
+    let alice = world.forge.acting_as(User { id: "7".parse().unwrap(), login: "alice".to_owned() });
+    let number = MergeRequestNumber(1);
+    for _ in 0..2 {
+        alice.close(number).await.unwrap();
+        world.refresh().await;
+        let closed = world.change(1).await;
+        assert_eq!(closed.state, ChangeState::Closed);
+        assert!(closed.settled_at.is_some() && closed.notes.to_string().contains("closed by alice"), "{closed:?}");
+        alice.reopen(number).await.unwrap();
+        world.refresh().await;
+        let open = world.change(1).await;
+        assert_eq!((open.state, open.settled_at), (ChangeState::Proposed, None));
+        assert!(open.notes.to_string().contains("opened again"), "{}", open.notes);
+    }
+    // Closed, opened and merged before anybody looked.
+    alice.close(number).await.unwrap();
+    world.refresh().await;
+    alice.reopen(number).await.unwrap();
+    let head = alice.get(number).await.unwrap().head;
+    merge(world.forge.path(), alice.get(number).await.unwrap().source.as_str());
+    world.refresh().await;
+    // No open merge request tells of it; the hook does.
+    world.push_all(&[("pull_request", json!({"action": "closed", "pull_request": {"number": 1}}))]).await;
+    world.work_until_quiet().await;
+    let merged = world.change(1).await;
+    assert_eq!((merged.state, merged.commit_sha), (ChangeState::Merged, Some(head.to_string())));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_burst_about_one_merge_request_is_one_look() {
+    let folder = folder();
+    let world = settled(folder.path()).await;
+    let source = world.forge.get(MergeRequestNumber(2)).await.unwrap().source;
+    let mut hooks = Vec::new();
+    for _ in 0..30 {
+        hooks.push(("pull_request", json!({"action": "edited", "pull_request": {"number": 2}})));
+        hooks.push(("push", json!({"ref": format!("refs/heads/{source}")})));
+        hooks.push(("push", json!({"ref": "refs/heads/main"})));
+        hooks.push(("issue_comment", json!({"action": "created", "issue": {"number": 2, "pull_request": {}}})));
+        hooks.push(("pull_request", json!({"action": "edited", "pull_request": {"number": 999}})));
+        hooks.push(("push", json!({"ref": "refs/heads/somebody/elses"})));
+    }
+    world.push_all(&hooks).await;
+    assert_eq!(world.service.store.delivery_counts().await.unwrap(), (180, 0));
+    assert_eq!(world.queued("hear").await, 1);
+    let job = world.service.store.claim("test", &["hear"], NEVER).await.unwrap().unwrap();
+    assert_eq!(job.payload, "our-github");
+    assert_eq!(lifecycle::hear(&world.service, &job.fence(), &job.payload).await.unwrap(), Next::Ended);
+    assert_eq!(world.service.store.delivery_counts().await.unwrap(), (0, 180));
+    // The periodic refresh waits for its time anyway; now it comes at once.
+    let jobs = [world.queued("follow").await, world.queued("refresh").await, world.queued("converse").await];
+    assert_eq!(jobs, [1, 1, 1]);
+    let next = world.service.store.claim("test", &["converse"], NEVER).await.unwrap().unwrap();
+    assert_eq!(next.payload, "main/2");
+    let next = world.service.store.claim("test", &["refresh"], NEVER).await.unwrap();
+    assert!(next.is_some(), "the refresh is due");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_damaged_delivery_ends_with_its_reason_and_holds_up_nothing() {
+    let folder = folder();
+    let world = settled(folder.path()).await;
+    let store = &world.service.store;
+    let bodies = [
+        ("garbage", "canary"),
+        ("another-fleet", "{\"fleet\": \"gone\", \"merge_requests\": [1]}"),
+        ("wrong", "{\"fleet\": \"main\", \"merge_requests\": [\"canary\"]}"),
+        ("huge", "{\"fleet\": \"main\", \"merge_requests\": [18446744073709551615]}"),
+        ("good", "{\"fleet\": \"main\", \"merge_requests\": [1]}"),
+    ];
+    let deliveries = bodies.map(|(delivery, body)| NewDelivery {
+        source: "our-github".to_owned(),
+        delivery: delivery.to_owned(),
+        kind: "push".to_owned(),
+        body: body.to_owned(),
+    });
+    let mut tx = store.begin().await.unwrap();
+    let ids = tx.insert_deliveries(&deliveries).await.unwrap();
+    assert!(tx.insert_deliveries(&deliveries).await.unwrap().iter().all(Option::is_none), "they are there already");
+    hear_soon(&mut tx, "our-github").await.unwrap();
+    tx.commit().await.unwrap();
+    assert!(world.work().await);
+    assert_eq!(world.queued("follow").await, 1);
+    let mut errors = Vec::new();
+    for id in ids {
+        let delivery = store.delivery(&id.unwrap()).await.unwrap().unwrap();
+        assert!(delivery.processed_at.is_some());
+        errors.push(delivery.error);
+    }
+    let unreadable = Some("it cannot be read".to_owned());
+    let gone = Some("this service has no fleet `gone`".to_owned());
+    assert_eq!(errors, [unreadable.clone(), gone, unreadable, None, None]);
 }

@@ -82,7 +82,7 @@ impl Inbox {
         Self { store, router: router(Arc::new(service), sources) }
     }
 
-    pub(crate) async fn send(&self, request: Request<Body>) -> Heard {
+    pub(super) async fn send(&self, request: Request<Body>) -> Heard {
         hear(self.router.clone().oneshot(request).await.unwrap()).await
     }
 

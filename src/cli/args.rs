@@ -209,7 +209,8 @@ pub(super) struct ServerArgs {
     /// Ask this service, by its URL [env: WOOO_SERVER]
     #[arg(long, value_name = "URL")]
     pub(super) server: Option<String>,
-    /// A file with the token for the service [default: the token in WOOO_TOKEN]
+    /// A file with the token for the service [default: the token in WOOO_TOKEN; in GitHub Actions and GitLab CI, one
+    /// for the job]
     #[arg(long, value_name = "FILE")]
     pub(super) token_file: Option<PathBuf>,
     /// The data folder of a service on this machine: its administrator's token is used, and without --server its usual
@@ -239,17 +240,24 @@ pub(super) enum WaitFor {
     Healthy,
     /// It is on the synced branch
     Merged,
+    /// It has a merge request
+    Proposed,
+    /// As far as it comes without a person: healthy where wooo merges, a merge request where a person does
+    Unattended,
 }
 
 /// Whether to wait, and how long.
-#[derive(Args, Clone, Copy, Debug)]
+#[derive(Args, Clone, Debug)]
 pub(super) struct WaitArgs {
-    /// Follow the change on the service until it is there; the exit code is 0 only then
+    /// Follow the change on the service until it is there; the exit code is 0 only then, and 3 if the time is over first
     #[arg(long, value_enum, value_name = "FOR", num_args = 0..=1, require_equals = true, default_missing_value = "healthy")]
     pub(super) wait: Option<WaitFor>,
     /// How long to wait, for example 90s or 20m
     #[arg(long, value_name = "TIME", default_value = "20m", requires = "wait")]
     pub(super) timeout: SignedDuration,
+    /// Write what a service makes of it into this folder: wooo.md for people, wooo.env for the jobs after this one
+    #[arg(long, value_name = "DIR")]
+    pub(super) report: Option<PathBuf>,
 }
 
 /// Who asks whom, why, and how far to go.
@@ -493,6 +501,9 @@ pub(super) struct StatusArgs {
     /// Only this environment
     #[arg(long = "env", value_name = "ENV")]
     pub(super) environment: Vec<EnvironmentName>,
+    /// Write what a service says into this folder: wooo.md for people, wooo.env for the jobs after this one
+    #[arg(long, value_name = "DIR")]
+    pub(super) report: Option<PathBuf>,
     #[command(flatten)]
     pub(super) target: TargetArgs,
 }
@@ -600,8 +611,15 @@ pub(super) struct CompletionsArgs {
 
 #[derive(Args, Debug)]
 pub(super) struct OnboardArgs {
-    /// The app spec
-    pub(super) spec: PathBuf,
+    /// The app spec; may be left out if options set its fields
+    #[arg(required_unless_present_any = ["set", "set_text"])]
+    pub(super) spec: Option<PathBuf>,
+    /// Set a field of the spec; `env.NAME` is a variable, everything else is YAML
+    #[arg(long, value_name = "FIELD=VALUE")]
+    pub(super) set: Vec<String>,
+    /// Set a field of the spec to a text, whatever it looks like
+    #[arg(long, value_name = "FIELD=TEXT")]
+    pub(super) set_text: Vec<String>,
     /// The environment
     #[arg(long = "env", value_name = "ENV")]
     pub(super) environment: EnvironmentName,

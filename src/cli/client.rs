@@ -8,13 +8,14 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use backon::{BackoffBuilder as _, ExponentialBuilder};
-use reqwest::blocking::{Client, Response};
+use reqwest::blocking::{Client, RequestBuilder, Response};
 use reqwest::{Method, header, redirect};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::Value;
 use url::Url;
 
 use super::args::{FleetArg, ServerArgs, TargetArgs};
+use super::identity::{self, Credential, Exchanged, Job};
 use crate::domain::host::is_this_machine;
 use crate::domain::{Location, Problem, Problems};
 
@@ -54,7 +55,8 @@ impl Target {
     }
 }
 
-fn variable(name: &str) -> Option<String> {
+/// A variable of the environment that says something.
+pub(super) fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|text| !text.is_empty())
 }
 
@@ -62,16 +64,16 @@ fn variable(name: &str) -> Option<String> {
 pub(super) struct Service {
     http: Client,
     base: Url,
-    token: Option<SecretString>,
+    credential: Credential,
     /// The fleet that was named.
     pub(super) fleet: Option<String>,
 }
 
 /// Why a request was not answered as it should be, and whether to try again.
-struct Refusal {
-    problems: Problems,
+pub(super) struct Refusal {
+    pub(super) problems: Problems,
     /// `None` if it is of no use; otherwise the least time to wait.
-    again: Option<Duration>,
+    pub(super) again: Option<Duration>,
 }
 
 impl Service {
@@ -94,7 +96,12 @@ impl Service {
             (None, None) => variable("WOOO_TOKEN").map(|text| token(&text, "WOOO_TOKEN")).transpose()?,
         };
         let fleet = args.served_fleet.as_ref().map(ToString::to_string);
-        Ok(Some(Self::new(&text, token, fleet)?))
+        let mut service = Self::new(&text, Credential::Nobody, fleet)?;
+        service.credential = match token {
+            Some(token) => Credential::Token(token),
+            None => Job::of_environment(service.url())?.map_or(Credential::Nobody, Credential::Job),
+        };
+        Ok(Some(service))
     }
 
     /// The service that was named, for a verb that needs one.
@@ -102,7 +109,7 @@ impl Service {
         Self::of(args)?.ok_or_else(unnamed)
     }
 
-    fn new(text: &str, token: Option<SecretString>, fleet: Option<String>) -> Result<Self, Problem> {
+    fn new(text: &str, credential: Credential, fleet: Option<String>) -> Result<Self, Problem> {
         let base = address(text, &variable("WOOO_TRUSTED_ORIGINS").unwrap_or_default())?;
         crate::cluster::install_crypto_provider();
         let http = Client::builder()
@@ -114,7 +121,7 @@ impl Service {
             .map_err(|error| {
                 Problem::new("client.unreachable", format!("no connection can be made: {}", cause(&error)))
             })?;
-        Ok(Self { http, base, token, fleet })
+        Ok(Self { http, base, credential, fleet })
     }
 
     /// The address, as people read it.
@@ -122,9 +129,9 @@ impl Service {
         self.base.as_str().trim_end_matches('/')
     }
 
-    /// Whether there is a token.
+    /// Whether there is a token, or a way to one.
     pub(super) fn has_token(&self) -> bool {
-        self.token.is_some()
+        !matches!(self.credential, Credential::Nobody)
     }
 
     /// Reads JSON. `path` is in segments, which are escaped.
@@ -225,7 +232,12 @@ impl Service {
     fn once(&self, method: &Method, url: &Url, body: Option<&Value>, key: &str) -> Result<String, Refusal> {
         let mut request =
             self.http.request(method.clone(), url.clone()).header(header::ACCEPT, "application/json, */*");
-        if let Some(token) = &self.token {
+        let token = match &self.credential {
+            Credential::Nobody => None,
+            Credential::Token(token) => Some(token.clone()),
+            Credential::Job(job) => Some(job.token(&self.http, |proof| self.exchange(proof))?),
+        };
+        if let Some(token) = &token {
             request = request.bearer_auth(token.expose_secret());
         }
         if *method == Method::POST {
@@ -234,6 +246,41 @@ impl Service {
         if let Some(body) = body {
             request = request.json(body);
         }
+        self.hear(request)
+    }
+
+    /// A token for a job, for what its forge says of it.
+    fn exchange(&self, proof: &SecretString) -> Result<Exchanged, Refusal> {
+        let body = serde_json::json!({
+            "grant_type": "urn:ietf:params:oauth:grant-type:token-exchange",
+            "subject_token": proof.expose_secret(),
+            "subject_token_type": "urn:ietf:params:oauth:token-type:id_token",
+        });
+        let request = self.http.post(self.at(&["api", "auth", "exchange"], &[]));
+        let text = self.hear(request.header(header::ACCEPT, "application/json").json(&body)).map_err(|refusal| {
+            let hint = |mut problem: Problem| {
+                if problem.code == "auth.token_invalid" {
+                    // It is not signing in again that helps a job.
+                    problem.hints = vec![
+                        "its issuer has to be among the service's `pipelines`, and its audience has to be the \
+                         service's public address, or what WOOO_AUDIENCE and the issuer's `audience` both say"
+                            .to_owned(),
+                    ];
+                }
+                problem
+            };
+            let told: Vec<Problem> = refusal.problems.into_vec().into_iter().map(hint).collect();
+            let problems = Problems::check(told).err().unwrap_or_else(|| self.foreign("it says nothing").into());
+            Refusal { problems, again: refusal.again }
+        })?;
+        serde_json::from_str(&text).map_err(|_| {
+            let problems = self.foreign("a token was expected").into();
+            Refusal { problems, again: None }
+        })
+    }
+
+    /// Sends a request and hears the answer.
+    fn hear(&self, request: RequestBuilder) -> Result<String, Refusal> {
         let unheard = |error: &dyn std::error::Error| {
             let problem =
                 Problem::new("client.unreachable", format!("{} cannot be asked: {}", self.url(), cause(error)));
@@ -263,8 +310,9 @@ impl Service {
         if let (Some(trace), Some(last)) = (trace, found.last_mut()) {
             last.hints.push(format!("the service's log says more under {trace}"));
         }
-        if let (401, None, Some(last)) = (status, &self.token, found.last_mut()) {
+        if let (401, false, Some(last)) = (status, self.has_token(), found.last_mut()) {
             last.hints.push("give a token in WOOO_TOKEN or with `--token-file`".to_owned());
+            last.hints.extend(identity::missing().map(str::to_owned));
         }
         match Problems::check(found) {
             Err(problems) => problems,
@@ -284,7 +332,7 @@ fn unnamed() -> Problem {
 }
 
 /// The innermost reason of an error, which is the one that says something.
-fn cause(error: &dyn std::error::Error) -> String {
+pub(super) fn cause(error: &dyn std::error::Error) -> String {
     let mut error = error;
     while let Some(source) = error.source() {
         error = source;
@@ -328,7 +376,8 @@ fn token_in(path: &Path) -> Result<SecretString, Problem> {
     token(&text, &path.display().to_string())
 }
 
-fn token(text: &str, place: &str) -> Result<SecretString, Problem> {
+/// A token as it was given, without the line break at its end.
+pub(super) fn token(text: &str, place: &str) -> Result<SecretString, Problem> {
     let text = text.trim();
     if text.is_empty() || !text.bytes().all(|byte| byte.is_ascii_graphic()) {
         return Err(Problem::new("client.token", format!("{place} holds no token")));
@@ -415,14 +464,14 @@ mod tests {
 
     #[test]
     fn a_service_below_a_path_is_asked_below_that_path() {
-        let service = Service::new("https://example.com/wooo/", None, None).unwrap();
+        let service = Service::new("https://example.com/wooo/", Credential::Nobody, None).unwrap();
         let url = service.at(&["api", "apps", "a/../b"], &[("q", "x y")]);
         assert_eq!(url.as_str(), "https://example.com/wooo/api/apps/a%2F..%2Fb?q=x+y");
     }
 
     #[test]
     fn a_problem_document_is_the_problems_that_it_tells_of() {
-        let service = Service::new("https://example.com", None, None).unwrap();
+        let service = Service::new("https://example.com", Credential::Nobody, None).unwrap();
         let entry = |code: &str| json!({"code": code, "detail": "no", "hint": "one", "hints": ["one", "two"]});
         let mut document = entry("spec.value");
         document["problems"] = json!([entry("spec.value"), entry("later.unheard_of")]);

@@ -5,9 +5,11 @@
 
 mod args;
 mod client;
+mod identity;
 mod log;
 mod output;
 mod progress;
+mod report;
 mod service;
 mod verbs;
 
@@ -17,10 +19,14 @@ use clap::Parser;
 
 use self::args::{Cli, Verb};
 use self::output::Printer;
+use self::report::Report;
 use crate::domain::Problems;
 
+/// What the program ends with if the time that it was given to wait was over first.
+const TOO_LATE: u8 = 3;
+
 /// Runs the program: exit code 0 if it did what was asked, 1 if it refused or failed, 2 if the command was not
-/// understood.
+/// understood, 3 if what it waited for had not come in time.
 #[must_use]
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
@@ -28,12 +34,22 @@ pub fn main() -> ExitCode {
     let _points = fail::has_failpoints().then(fail::FailScenario::setup);
     let _log = log::start(cli.log_format, matches!(cli.verb, Verb::Serve(_)));
     let printer = Printer::new(cli.output, cli.color.color);
+    let printer = match Report::folder(&cli.verb).map(Report::new).transpose() {
+        Ok(report) => printer.reporting(report),
+        Err(problem) => {
+            printer.problems(&[problem]);
+            return ExitCode::FAILURE;
+        }
+    };
     match run(cli.verb, &printer) {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(problems) => {
             printer.problems(problems.as_slice());
-            ExitCode::FAILURE
+            match problems.as_slice() {
+                [problem] if problem.code == "client.timeout" => ExitCode::from(TOO_LATE),
+                _ => ExitCode::FAILURE,
+            }
         }
     }
 }

@@ -7,6 +7,7 @@ use anstyle::{AnsiColor, Style};
 use serde::Serialize;
 
 use super::args::{Color, Format};
+use super::report::Report;
 use crate::domain::Problem;
 use crate::domain::text::reorders;
 use crate::render::diff::Entry;
@@ -20,6 +21,7 @@ const LOW: Style = AnsiColor::Green.on_default();
 /// Prints in the form that was asked for.
 pub(super) struct Printer {
     format: Format,
+    report: Option<Report>,
 }
 
 impl Printer {
@@ -30,7 +32,17 @@ impl Printer {
             Color::Never => anstream::ColorChoice::Never,
         };
         choice.write_global();
-        Self { format }
+        Self { format, report: None }
+    }
+
+    /// The same, which writes a report too.
+    pub(super) fn reporting(self, report: Option<Report>) -> Self {
+        Self { report, ..self }
+    }
+
+    /// The report for the pipeline, if one is wanted.
+    pub(super) fn report(&self) -> Option<&Report> {
+        self.report.as_ref()
     }
 
     /// Prints `value` as data, or calls `text` for people.
@@ -71,6 +83,9 @@ impl Printer {
 
     /// Prints problems: as annotated source for people, as data otherwise.
     pub(super) fn problems(&self, problems: &[Problem]) {
+        if let Some(report) = &self.report {
+            report.problems(problems);
+        }
         let mut err = anstream::stderr().lock();
         let text = match self.format {
             Format::Text => problems.iter().map(annotated).collect::<Vec<_>>().join("\n"),

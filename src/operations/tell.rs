@@ -241,9 +241,10 @@ fn quoted(text: &str) -> String {
     text.trim().lines().map(|line| format!("> {}", plain(line))).collect::<Vec<_>>().join("\n")
 }
 
-/// Text that stays text: no tag begins and nobody is called by it, and characters that reorder others show as what they
-/// are.
-fn plain(text: &str) -> String {
+/// Text that stays text in Markdown: no tag begins and nobody is called by it, and characters that reorder others show as
+/// what they are.
+#[must_use]
+pub fn plain(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
     for c in text.chars() {
         match c {
@@ -259,8 +260,9 @@ fn plain(text: &str) -> String {
     safe
 }
 
-/// Text in a cell of a table.
-fn cell(text: &str) -> String {
+/// Text on one line of Markdown, as in a cell of a table.
+#[must_use]
+pub fn cell(text: &str) -> String {
     plain(&text.replace(['\n', '\r'], " ")).replace('|', "\\|")
 }
 

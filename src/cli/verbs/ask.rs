@@ -10,6 +10,7 @@ use crate::cli::args::IntentArgs;
 use crate::cli::client::Service;
 use crate::cli::output::Printer;
 use crate::domain::{Action, AppName, Document, Intent, Problem, Problems};
+use crate::store::{AppId, FleetName};
 use crate::yaml;
 
 /// How long a change may take to have a merge request that can be merged.
@@ -32,9 +33,9 @@ pub(super) fn act(service: &Service, printer: &Printer, args: &IntentArgs, inten
         }
     };
     if args.merge {
-        change = merge_when_there(service, &change)?;
+        change = merge_when_there(service, printer, &change)?;
     }
-    conclude(service, printer, change, args.wait)
+    conclude(service, printer, change, &args.wait)
 }
 
 /// The id of an app.
@@ -46,6 +47,9 @@ pub(super) fn app_id(service: &Service, app: &AppName) -> Result<String, Problem
     match (named.next(), named.next()) {
         (Some(found), None) => Ok(text(found, "app_id").to_owned()),
         (None, _) => {
+            if let Some(id) = unlisted(service, app)? {
+                return Ok(id);
+            }
             Err(Problem::new("app.not_found", format!("the service has no app `{app}`, or none that you may see"))
                 .hint("`wooo status` lists the apps")
                 .into())
@@ -54,6 +58,24 @@ pub(super) fn app_id(service: &Service, app: &AppName) -> Result<String, Problem
             .hint("name the fleet with `--served-fleet`")
             .into()),
     }
+}
+
+/// The id of an app that no list shows: who may do something with this app only, as a pipeline may, has no tenant whose
+/// apps are listed, and finds it by its name.
+fn unlisted(service: &Service, app: &AppName) -> Result<Option<String>, Problems> {
+    for fleet in service.list(&["api", "fleets"], &[], 200)? {
+        let Ok(name) = text(&fleet, "name").parse::<FleetName>() else { continue };
+        if service.fleet.as_deref().is_some_and(|wanted| wanted != name.as_str()) {
+            continue;
+        }
+        let id = AppId::of(&name, app);
+        match service.get(&["api", "apps", id.as_str()], &[]) {
+            Ok(_) => return Ok(Some(id.to_string())),
+            Err(problems) if problems.as_slice().iter().all(|problem| problem.code == "app.not_found") => {}
+            Err(problems) => return Err(problems),
+        }
+    }
+    Ok(None)
 }
 
 fn onboard(service: &Service, args: &IntentArgs, intent: &Intent, spec: &str, file: &str) -> Result<Value, Problems> {
@@ -171,9 +193,9 @@ fn preview(service: &Service, printer: &Printer, intent: &Intent) -> Result<bool
 }
 
 /// Merges a change as soon as it has a merge request.
-fn merge_when_there(service: &Service, change: &Value) -> Result<Value, Problems> {
+fn merge_when_there(service: &Service, printer: &Printer, change: &Value) -> Result<Value, Problems> {
     let id = text(change, "id");
-    let change = follow::follow(service, id, Until::Proposed, TO_PROPOSE)?;
+    let change = follow::follow(service, printer, id, Until::Proposed, TO_PROPOSE)?;
     match follow::state(&change) {
         Some(crate::domain::ChangeState::Proposed) => merge(service, id, text(&change, "commit")),
         _ => Ok(change),

@@ -47,7 +47,10 @@ pub(in crate::cli) fn show(args: &ShowChangeArgs, printer: &Printer) -> Result<b
     let service = Service::needed(&args.server)?;
     let change = service.get(&["api", "changes", args.id.as_str()], &[])?;
     if args.wait.wait.is_some() {
-        return conclude(&service, printer, change, args.wait);
+        return conclude(&service, printer, change, &args.wait);
+    }
+    if let Some(report) = printer.report() {
+        report.change(&change);
     }
     let raw = if args.raw { Some(service.text(&["api", "changes", args.id.as_str(), "diff"])?) } else { None };
     printer.answer(&change, |page| {
@@ -70,7 +73,7 @@ pub(in crate::cli) fn merge(args: &MergeArgs, printer: &Printer) -> Result<bool,
     let service = Service::needed(&args.server)?;
     let head = args.head.map(|head| head.to_string()).unwrap_or_default();
     let change = ask::merge(&service, args.id.as_str(), &head)?;
-    conclude(&service, printer, change, args.wait)
+    conclude(&service, printer, change, &args.wait)
 }
 
 pub(in crate::cli) fn close(args: &CloseArgs, printer: &Printer) -> Result<bool, Problems> {

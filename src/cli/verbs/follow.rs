@@ -38,21 +38,31 @@ pub(super) fn state(change: &Value) -> Option<ChangeState> {
 
 /// Whether a change has come to what was waited for.
 pub(super) fn is_there(change: &Value, wanted: WaitFor) -> bool {
-    let healthy = Outcome::Healthy.to_string();
-    match (state(change), wanted) {
-        (Some(ChangeState::Unchanged), _) | (Some(ChangeState::Merged | ChangeState::Settled), WaitFor::Merged) => true,
-        (Some(ChangeState::Settled), WaitFor::Healthy) => text(change, "outcome") == healthy,
-        _ => false,
+    let Some(state) = state(change) else { return false };
+    let is_healthy = state == ChangeState::Settled && text(change, "outcome") == Outcome::Healthy.to_string();
+    let is_merged = matches!(state, ChangeState::Merged | ChangeState::Settled);
+    match wanted {
+        _ if state == ChangeState::Unchanged => true,
+        WaitFor::Healthy => is_healthy,
+        WaitFor::Merged => is_merged,
+        WaitFor::Proposed => is_merged || state == ChangeState::Proposed,
+        WaitFor::Unattended => is_healthy || waits_for_a_person(change),
     }
+}
+
+/// Whether its merge request is open, and wooo will not merge it.
+fn waits_for_a_person(change: &Value) -> bool {
+    state(change) == Some(ChangeState::Proposed) && text(change, "merge_mode") == "propose"
 }
 
 /// Whether there is nothing more to wait for.
 fn is_over(change: &Value, until: Until) -> bool {
     let Some(state) = state(change) else { return false };
     match until {
-        Until::Proposed => state != ChangeState::Accepted,
+        Until::Proposed | Until::Waited(WaitFor::Proposed) => state != ChangeState::Accepted,
         Until::Waited(WaitFor::Merged) => state == ChangeState::Merged || state.is_final(),
         Until::Waited(WaitFor::Healthy) => state.is_final(),
+        Until::Waited(WaitFor::Unattended) => state.is_final() || waits_for_a_person(change),
     }
 }
 
@@ -60,10 +70,19 @@ fn is_over(change: &Value, until: Until) -> bool {
 ///
 /// # Errors
 /// `client.timeout` if it has not after `patience`; what the service says.
-pub(super) fn follow(service: &Service, id: &str, until: Until, patience: Duration) -> Result<Value, Problems> {
+pub(super) fn follow(
+    service: &Service,
+    printer: &Printer,
+    id: &str,
+    until: Until,
+    patience: Duration,
+) -> Result<Value, Problems> {
     let (began, bar) = (Instant::now(), progress::line());
     loop {
         let change = service.get(&["api", "changes", id], &[])?;
+        if let Some(report) = printer.report() {
+            report.change(&change);
+        }
         if is_over(&change, until) {
             bar.finish_and_clear();
             return Ok(change);
@@ -89,7 +108,7 @@ fn standing(change: &Value) -> String {
         .map(|row| format!("{}: {}", text(row, "environment"), text(row, "waits_for")))
         .collect();
     match (state(change), waits.is_empty()) {
-        (Some(ChangeState::Proposed), _) if text(change, "merge_mode") == "propose" => {
+        _ if waits_for_a_person(change) => {
             format!("proposed: merge request {} waits for a person", text(change, "merge_request_url"))
         }
         (_, false) => format!("{}: {}", text(change, "state"), waits.join("; ")),
@@ -102,11 +121,14 @@ fn standing(change: &Value) -> String {
 ///
 /// # Errors
 /// As [`follow`].
-pub(super) fn conclude(service: &Service, printer: &Printer, change: Value, wait: WaitArgs) -> Result<bool, Problems> {
+pub(super) fn conclude(service: &Service, printer: &Printer, change: Value, wait: &WaitArgs) -> Result<bool, Problems> {
+    if let Some(report) = printer.report() {
+        report.change(&change);
+    }
     let change = match wait.wait {
         Some(wanted) => {
             let patience = Duration::try_from(wait.timeout).unwrap_or_default();
-            follow(service, text(&change, "id"), Until::Waited(wanted), patience)?
+            follow(service, printer, text(&change, "id"), Until::Waited(wanted), patience)?
         }
         None => change,
     };
@@ -152,7 +174,7 @@ pub(super) fn tell(page: &mut Page, change: &Value) {
     match state(change) {
         Some(ChangeState::Unchanged) => page.line("nothing to change: the fleet says so already"),
         Some(ChangeState::Accepted) => page.line(format!("next: `wooo change {id} --wait` follows it")),
-        Some(ChangeState::Proposed) if text(change, "merge_mode") == "propose" => {
+        _ if waits_for_a_person(change) => {
             page.line(format!("next: a person reviews it, and `wooo merge {id}` merges it"));
         }
         _ => {}
@@ -187,21 +209,33 @@ mod tests {
     #[test]
     fn only_a_healthy_cluster_ends_waiting_for_one_well() {
         let change = |state: &str, outcome: Option<&str>| json!({"state": state, "outcome": outcome});
-        for (state, outcome, healthy, merged) in [
-            ("settled", Some("healthy"), true, true),
-            ("settled", Some("degraded"), false, true),
-            ("settled", Some("timed_out"), false, true),
-            ("settled", Some("unknown"), false, true),
-            ("merged", None, false, true),
-            ("unchanged", None, true, true),
-            ("failed", None, false, false),
-            ("closed", None, false, false),
-            ("proposed", None, false, false),
+        for (state, outcome, healthy, merged, proposed) in [
+            ("settled", Some("healthy"), true, true, true),
+            ("settled", Some("degraded"), false, true, true),
+            ("settled", Some("timed_out"), false, true, true),
+            ("settled", Some("unknown"), false, true, true),
+            ("merged", None, false, true, true),
+            ("unchanged", None, true, true, true),
+            ("failed", None, false, false, false),
+            ("closed", None, false, false, false),
+            ("proposed", None, false, false, true),
+            ("accepted", None, false, false, false),
         ] {
             let change = change(state, outcome);
-            let found = (is_there(&change, WaitFor::Healthy), is_there(&change, WaitFor::Merged));
-            assert_eq!(found, (healthy, merged), "{change}");
+            let found = [WaitFor::Healthy, WaitFor::Merged, WaitFor::Proposed].map(|wanted| is_there(&change, wanted));
+            assert_eq!(found, [healthy, merged, proposed], "{change}");
+            assert_eq!(is_there(&change, WaitFor::Unattended), healthy, "{change}");
         }
+    }
+
+    #[test]
+    fn without_a_person_a_change_comes_to_its_merge_request_or_to_its_end() {
+        let unattended = Until::Waited(WaitFor::Unattended);
+        let proposed = |mode: &str| json!({"state": "proposed", "merge_mode": mode});
+        assert!(is_over(&proposed("propose"), unattended) && is_there(&proposed("propose"), WaitFor::Unattended));
+        assert!(!is_over(&proposed("auto"), unattended), "wooo merges it");
+        let accepted = json!({"state": "accepted", "merge_mode": "propose"});
+        assert!(!is_over(&accepted, unattended), "nobody has decided yet");
     }
 
     #[test]

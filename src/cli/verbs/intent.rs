@@ -17,14 +17,20 @@ use crate::operations::place::Place;
 use crate::yaml;
 
 pub(in crate::cli) fn onboard(args: OnboardArgs, printer: &Printer) -> Result<bool, Problems> {
-    let file = args.spec.display().to_string();
-    let mut text = read_text(&args.spec)?;
+    let file = args.spec.as_ref().map_or_else(|| "the options".to_owned(), |path| path.display().to_string());
+    let mut text = args.spec.as_deref().map_or_else(|| Ok(String::new()), read_text)?;
+    for (assignments, is_text) in [(&args.set, false), (&args.set_text, true)] {
+        for assignment in assignments {
+            text = with_field(&text, assignment, is_text)?;
+        }
+    }
     let spec = AppSpec::parse(&Document { file: &file, text: &text })?;
     if spec.framework.is_none() {
         // What detection finds is written into the spec: it must not change because the source did.
         let folder = args
             .spec
-            .parent()
+            .as_deref()
+            .and_then(std::path::Path::parent)
             .filter(|folder| !folder.as_os_str().is_empty())
             .map_or(".".into(), std::path::Path::to_path_buf);
         let found = detect::detect(&DirectoryTree::new(folder), "").map_err(Problem::from)?;
@@ -35,6 +41,30 @@ pub(in crate::cli) fn onboard(args: OnboardArgs, printer: &Printer) -> Result<bo
     act(printer, &args.change, spec.name, Some(args.environment), Action::Onboard { spec: text, file })
 }
 
+/// A spec with one field set.
+fn with_field(text: &str, assignment: &str, is_text: bool) -> Result<String, Problem> {
+    let (field, value) = assigned(assignment)?;
+    let (path, is_variable): (Vec<&str>, bool) = match field.strip_prefix("env.") {
+        Some(name) => (vec!["env", name], true),
+        None => (field.split('.').collect(), false),
+    };
+    let value = if is_text || is_variable {
+        value.into()
+    } else {
+        yaml::read(value).map_err(|error| {
+            Problem::new("configure.value", format!("the value of `{field}` is not YAML: {error}")).field(field)
+        })?
+    };
+    yaml::set(text, &path, Some(&value)).map_err(|error| Problem::new("spec.syntax", error.to_string()))
+}
+
+/// Field and value of an assignment.
+fn assigned(assignment: &str) -> Result<(&str, &str), Problem> {
+    assignment.split_once('=').ok_or_else(|| {
+        Problem::new("configure.field", format!("`{assignment}` sets nothing")).hint("write it as FIELD=VALUE")
+    })
+}
+
 pub(in crate::cli) fn deploy(args: DeployArgs, printer: &Printer) -> Result<bool, Problems> {
     act(printer, &args.change, args.app, Some(args.environment), Action::Deploy { image: args.image })
 }
@@ -42,10 +72,7 @@ pub(in crate::cli) fn deploy(args: DeployArgs, printer: &Printer) -> Result<bool
 pub(in crate::cli) fn configure(args: ConfigureArgs, printer: &Printer) -> Result<bool, Problems> {
     let mut fields = Vec::new();
     for assignment in &args.set {
-        let Some((field, value)) = assignment.split_once('=') else {
-            let problem = Problem::new("configure.field", format!("`{assignment}` sets nothing"));
-            return Err(problem.hint("write it as FIELD=VALUE").into());
-        };
+        let (field, value) = assigned(assignment)?;
         fields.push((field.to_owned(), Some(value.to_owned())));
     }
     fields.extend(args.unset.iter().map(|field| (field.clone(), None)));
@@ -100,7 +127,7 @@ fn act(
     let intent = Intent { app, environment, action };
     match Target::of(&args.target)? {
         Target::Service(service) => ask::act(&service, printer, args, &intent),
-        Target::Fleet(_) if args.wait.wait.is_some() => {
+        Target::Fleet(_) if args.wait.wait.is_some() || args.wait.report.is_some() => {
             Err(Problem::new("client.no_server", "only a service can follow a change").hint("give `--server`").into())
         }
         Target::Fleet(fleet) => {

@@ -4,7 +4,7 @@ use super::{place, served};
 use crate::cli::args::{AuditArgs, StatusArgs};
 use crate::cli::client::Target;
 use crate::cli::output::Printer;
-use crate::domain::Problems;
+use crate::domain::{Problem, Problems};
 use crate::operations::batch::Selection;
 use crate::operations::{audit as acts, status as standings};
 
@@ -36,6 +36,10 @@ pub(in crate::cli) fn audit(args: &AuditArgs, printer: &Printer) -> Result<bool,
 pub(in crate::cli) fn status(args: &StatusArgs, printer: &Printer) -> Result<bool, Problems> {
     let fleet = match Target::of(&args.target)? {
         Target::Service(service) => return served::status(&service, args, printer),
+        Target::Fleet(_) if args.report.is_some() => {
+            let problem = Problem::new("client.no_server", "only what a service says is reported");
+            return Err(problem.hint("give `--server`").into());
+        }
         Target::Fleet(fleet) => fleet,
     };
     let place = place(&fleet)?;

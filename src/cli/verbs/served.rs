@@ -35,6 +35,9 @@ pub(super) fn status(service: &Service, args: &StatusArgs, printer: &Printer) ->
             places.retain(|place| is_wanted(place));
         }
     }
+    if let Some(report) = printer.report() {
+        report.apps(&apps);
+    }
     printer.answer(&apps, |page| {
         table(page, &apps);
         for app in apps.iter().filter(|app| app.get("live").is_some()) {

@@ -22,7 +22,7 @@ fn the_commands_are_documented_as_they_are() {
     let mut text = String::from(
         "# Commands\n\nGenerated from `wooo --help`; `UPDATE_DOCS=1 cargo test docs` writes this file anew.\n\n\
          Exit codes: 0 done, 1 refused or failed (or the answer of `validate` and `verify` is no), 2 the command line was \
-         not understood.\n",
+         not understood, 3 what was waited for had not come in time.\n",
     );
     text.push_str(&format!("\n```text\n{}\n```\n", help(&[])));
     for verb in verbs() {

@@ -228,3 +228,36 @@ fn an_app_or_environment_that_is_not_there_is_explained() {
     ");
     assert_message!(fleet.lab, fleet.refused("status shpo"), @"error[app.not_found]: there is no app `shpo` in any environment of this fleet");
 }
+
+#[test]
+fn options_set_fields_over_a_spec_or_without_one() {
+    let fleet = Fleet::new();
+    let words =
+        "--env staging --merge --set replicas=3 --set env.DEBUG=no --set-text 'display_name=a: [b' --set plan=basic";
+    fleet.ok(&format!("onboard shop/wooo.yaml {words}"));
+    let spec = fleet.file("apps/shop/app.yaml");
+    for line in
+        ["replicas: 3", "# The shop, as its team wants it.", "plan: basic", "TZ: Asia/Taipei   # where the team is"]
+    {
+        assert!(spec.contains(line), "{spec}");
+    }
+    let spec: serde_json::Value = wooo::yaml::read(&spec).unwrap();
+    assert_eq!((spec["env"]["DEBUG"].as_str(), spec["display_name"].as_str()), (Some("no"), Some("a: [b")));
+    fleet.ok(
+        "onboard --env staging --merge --set-text name=tiny --set framework=go --set image=registry.example/tiny:1.0.0",
+    );
+    assert!(fleet.file("apps/tiny/app.yaml").contains("name: tiny"));
+    for (words, code) in [
+        ("--set port=[1", "configure.value"),
+        ("--set port", "configure.field"),
+        ("--set-text port=eighty", "spec."),
+        ("--set ports=80", "spec."),
+        ("--set env.A.B=1", "spec."),
+    ] {
+        let refused = fleet.refused(&format!("onboard shop/wooo.yaml --env production {words}"));
+        assert!(refused.contains(&format!("error[{code}")), "{words}: {refused}");
+    }
+    assert_eq!(fleet.run("onboard --env staging").code, Some(2));
+    let refused = fleet.refused("onboard shop/wooo.yaml --env staging --report out");
+    assert!(refused.contains("error[client.no_server]"), "{refused}");
+}

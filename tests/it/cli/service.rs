@@ -131,7 +131,9 @@ fn a_change_is_followed_to_its_end_and_the_index_is_rebuilt_from_git() {
     // Production waits for a person.
     let plan = served.ask("promote shop --env production --dry-run").ok();
     assert!(plan.contains("nothing was written"), "{plan}");
-    let late = served.ask("promote shop --env production --wait --timeout 2s").refused();
+    let late = served.ask("promote shop --env production --wait --timeout 2s");
+    assert_eq!(late.code, Some(3), "{}{}", late.stdout, late.stderr);
+    let late = late.stderr;
     assert!(late.contains("client.timeout") && late.contains("waits for a person"), "{late}");
     let open = served.json("changes --state proposed");
     let id = open[0]["id"].as_str().unwrap().to_owned();

@@ -3,6 +3,6 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking, in its helpers too")]
 
 mod crash;
-mod process;
+pub(crate) mod process;
 mod remote;
 mod replicas;

@@ -23,8 +23,8 @@ pub(super) const SECRET: &str = "wooo-client-secret";
 pub(super) const PERSON: u64 = 583_231;
 
 /// A running provider. It stops when the test's runtime does.
-pub(super) struct Provider {
-    pub(super) url: String,
+pub(crate) struct Provider {
+    pub(crate) url: String,
     pub(super) shared: Arc<Shared>,
 }
 
@@ -48,7 +48,7 @@ struct Approved {
 }
 
 impl Provider {
-    pub(super) async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         let shared = Arc::new(Shared {
             url: Mutex::default(),
             keys: Mutex::default(),
@@ -108,7 +108,7 @@ impl Provider {
         self.shared.keys.lock().unwrap().get_mut(id).unwrap().2 = public;
     }
 
-    pub(super) fn sign(&self, id: &str, claims: &Value) -> String {
+    pub(crate) fn sign(&self, id: &str, claims: &Value) -> String {
         self.shared.sign(id, claims)
     }
 

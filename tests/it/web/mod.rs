@@ -9,7 +9,7 @@ mod api_world;
 mod hook_payloads;
 pub(crate) mod hook_world;
 mod hooks;
-mod issuer;
+pub(crate) mod issuer;
 mod people;
 mod people_first;
 mod people_world;

@@ -10,10 +10,11 @@ use super::statement::{On, Statement, arg};
 use super::{Error, Options, Store};
 
 /// The migrations, oldest first. The number of one is its place in this list, counted from 1.
-const MIGRATIONS: [(&str, &str); 3] = [
+const MIGRATIONS: [(&str, &str); 4] = [
     ("0001_core", include_str!("../../migrations/0001_core.sql")),
     ("0002_people_and_events", include_str!("../../migrations/0002_people_and_events.sql")),
     ("0003_intended_workloads", include_str!("../../migrations/0003_intended_workloads.sql")),
+    ("0004_conversations", include_str!("../../migrations/0004_conversations.sql")),
 ];
 
 /// Any number, as long as it is the same in every replica.

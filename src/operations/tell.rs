@@ -237,7 +237,8 @@ pub fn undo(action: &crate::domain::Action, app: &AppName, environment: Option<&
 }
 
 /// A person's text as a quotation: whatever Markdown it holds stays inside.
-fn quoted(text: &str) -> String {
+#[must_use]
+pub fn quoted(text: &str) -> String {
     text.trim().lines().map(|line| format!("> {}", plain(line))).collect::<Vec<_>>().join("\n")
 }
 

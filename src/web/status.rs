@@ -30,6 +30,7 @@ const STATUSES: &[(&str, StatusCode)] = &[
     ("change.*", StatusCode::CONFLICT),
     ("client.*", StatusCode::INTERNAL_SERVER_ERROR),
     ("cluster.*", StatusCode::BAD_GATEWAY),
+    ("comment.*", StatusCode::UNPROCESSABLE_ENTITY),
     ("configure.*", StatusCode::UNPROCESSABLE_ENTITY),
     ("demo.*", StatusCode::INTERNAL_SERVER_ERROR),
     ("detect.*", StatusCode::UNPROCESSABLE_ENTITY),

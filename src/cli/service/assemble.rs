@@ -103,6 +103,7 @@ pub(crate) async fn assemble(settings: &ServiceSettings, address: SocketAddr) ->
     let service = Service {
         store,
         fleets,
+        links: Vec::new(),
         clusters,
         committer: (settings.committer.name.clone(), settings.committer.email.clone()),
         timing: Timing {

@@ -56,6 +56,7 @@ pub(crate) async fn offline(settings: &ServiceSettings) -> Result<Service, Probl
     Ok(Service {
         store,
         fleets,
+        links: Vec::new(),
         clusters: Clusters::start([], cluster::Timing::default(), &CancellationToken::new()),
         committer: (settings.committer.name.clone(), settings.committer.email.clone()),
         timing: Timing::default(),

@@ -58,8 +58,19 @@ pub async fn preview(service: &Service, wish: &Wish) -> Result<change::Change, P
 /// # Errors
 /// Every problem that stands in its way; `store.unavailable`, and then nothing was accepted.
 pub async fn accept(service: &Service, wish: &Wish) -> Result<Accepted, Problems> {
+    accept_once(service, wish, ChangeId::from(uuid::Uuid::now_v7())).await
+}
+
+/// As [`accept`], for a wish whose change is called `id`. If there is a change of that name, the wish was taken before,
+/// and that is the answer: whoever asks again because they were stopped in between makes no second one.
+///
+/// # Errors
+/// As [`accept`].
+pub async fn accept_once(service: &Service, wish: &Wish, id: ChangeId) -> Result<Accepted, Problems> {
+    if let Some(change) = service.store.change(&id).await? {
+        return Ok(Accepted { change, is_new: false });
+    }
     let now = service.store.now().await?;
-    let id = ChangeId::from(uuid::Uuid::now_v7());
     let planned = plan(service, wish, &id, now).await?;
     if let Some(change) = twin(service, wish, planned.change.stage).await? {
         return Ok(Accepted { change, is_new: false });

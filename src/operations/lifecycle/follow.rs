@@ -3,6 +3,7 @@
 use jiff::SignedDuration;
 
 use super::accept::act;
+use super::approve::approved;
 use super::close::number;
 use super::make::make;
 use super::service::{ServedFleet, Service, job_about};
@@ -59,7 +60,13 @@ async fn open(
         return Ok(Next::Done);
     }
     if change.merge_mode != MergeMode::Auto || found.draft {
-        return wait_for_a_person(service, fence, fleet, change, found).await;
+        // A person's yes stands in for a person's click, and for no check.
+        if found.draft || approved(service, fleet, change).await?.is_empty() {
+            return wait_for_a_person(service, fence, fleet, change, found).await;
+        }
+        if !is_green(fleet, found.head).await? {
+            return Ok(Next::Again(service.timing.follow));
+        }
     }
     service.check(Some(fence)).await?;
     match fleet.forge.merge(found.number, found.head).await {
@@ -101,6 +108,12 @@ async fn wait_for_a_person(
         })
         .await?;
     if overlaps { regenerate(service, fence, fleet, change).await } else { Ok(Next::Done) }
+}
+
+/// Whether every check of a commit says yes; one that was skipped, or has not ended, does not.
+async fn is_green(fleet: &ServedFleet, head: CommitId) -> Result<bool, forge::Error> {
+    let statuses = fleet.forge.statuses(head).await?;
+    Ok(statuses.iter().all(|status| status.state == forge::StatusState::Success))
 }
 
 /// Makes the change anew on the newest base: it is rendered again rather than rebased, and looked at again.

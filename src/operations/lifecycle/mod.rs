@@ -5,7 +5,10 @@
 //! anywhere in it, comes to the same end. What it writes to the database it writes under the fence of its job.
 
 mod accept;
+mod approve;
 mod close;
+mod converse;
+mod explain;
 mod follow;
 mod hear;
 mod index;
@@ -15,6 +18,7 @@ mod observe;
 mod propose;
 mod refresh;
 mod reopen;
+mod retry;
 mod service;
 
 use std::time::Duration;
@@ -22,15 +26,19 @@ use std::time::Duration;
 use crate::domain::{Problem, Problems};
 use crate::{forge, store};
 
-pub use accept::{Accepted, Wish, accept, preview};
+pub use accept::{Accepted, Wish, accept, accept_once, preview};
+pub use approve::{approve, approved};
 pub use close::{close, give_up};
+pub use converse::{Source, converse_soon, conversed};
+pub use explain::explain;
 pub use follow::{follow, merge};
 pub use hear::{Hint, hear, hear_soon};
 pub use index::{Built, rebuild, tenant_of};
 pub use observe::{Sight, look, observe};
 pub use propose::propose;
 pub use refresh::{prune, refresh, refresh_soon, start};
-pub use service::{FleetSource, ServedFleet, Service, Timing, WayIn};
+pub use retry::{failed_change, retry};
+pub use service::{Accounts, FleetSource, LinkedRepository, ServedFleet, Service, Timing, WayIn};
 
 /// The steps that jobs take. The name of one is what stands in their table.
 #[derive(
@@ -46,7 +54,7 @@ pub enum Kind {
     Observe,
     /// Read the hints that came in from a forge, and queue the jobs that ask it what is true.
     Hear,
-    /// Read the comments of a merge request, and do what they ask for.
+    /// Read the comments of a merge request, and do what they ask for. What it does is a matter of `chatops`.
     Converse,
     /// Bring the index of a fleet up to date with its repository, forge and clusters.
     Refresh,

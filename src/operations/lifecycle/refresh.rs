@@ -5,6 +5,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
+use super::converse;
 use super::index::{self, IndexedApp};
 use super::observe::{as_seen, look};
 use super::service::{Service, job_about};
@@ -26,6 +27,8 @@ const KEEP_JOBS: Duration = Duration::from_secs(7 * 24 * 3600);
 const KEEP_KEYS: Duration = Duration::from_secs(2 * 24 * 3600);
 /// How long deliveries that were dealt with are kept, so that one which is sent again is known.
 const KEEP_DELIVERIES: Duration = Duration::from_secs(7 * 24 * 3600);
+/// How long it is remembered what became of a comment: much longer than it is listened to.
+const KEEP_COMMENTS: Duration = Duration::from_secs(90 * 24 * 3600);
 /// How often what is kept for a while only is forgotten.
 const PRUNE_EVERY: Duration = Duration::from_secs(3600);
 
@@ -80,6 +83,7 @@ pub async fn prune(service: &Service, fence: &Fence) -> Result<Next, Failure> {
     service.store.prune_metrics().await?;
     service.store.prune_sessions(KEEP_JOBS).await?;
     service.store.prune_login_failures(KEEP_KEYS).await?;
+    service.store.prune_comments(KEEP_COMMENTS).await?;
     again(&service.store, fence, &prune_job(), PRUNE_EVERY).await
 }
 
@@ -123,6 +127,7 @@ pub async fn refresh(service: &Service, fence: &Fence, name: &FleetName) -> Resu
     fleet.with_place(sweep).await?;
     keep_going(service, fence, name).await?;
     super::reopen::find(service, fence, fleet).await?;
+    converse::listen(service, fence, fleet).await?;
     see(service, fence, name, &settings, tip).await?;
     again(&service.store, fence, &job(name), service.timing.refresh).await
 }
@@ -257,7 +262,7 @@ async fn keep_going(service: &Service, fence: &Fence, name: &FleetName) -> Resul
     }
 }
 
-fn next_step(change: &Change) -> Option<Kind> {
+pub(super) fn next_step(change: &Change) -> Option<Kind> {
     match change.state {
         ChangeState::Accepted => Some(Kind::Propose),
         ChangeState::Proposed => Some(Kind::Follow),

@@ -11,7 +11,7 @@ use tokio::sync::Mutex;
 
 use super::{Failure, Kind};
 use crate::cluster::Clusters;
-use crate::domain::{ChangeId, FleetSettings, Problem, Problems};
+use crate::domain::{AppName, ChangeId, FleetSettings, Problem, Problems};
 use crate::forge::{self, Forge};
 use crate::git::{Access, Network, RemoteUrl};
 use crate::operations::Request;
@@ -79,6 +79,42 @@ pub enum FleetSource {
     },
 }
 
+/// Whose accounts a forge knows people by: the first word of `github:alice`, in settings, trailers and the audit trail.
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq, strum::Display, strum::EnumString)]
+#[strum(serialize_all = "lowercase")]
+pub enum Accounts {
+    /// Those of GitHub.
+    Github,
+    /// Those of GitLab.
+    Gitlab,
+    /// Those of Gitea or Forgejo.
+    Gitea,
+    /// Those of this service.
+    #[default]
+    Local,
+}
+
+/// A repository of an app's code, whose merge requests people may give orders about that app on.
+#[derive(Clone)]
+pub struct LinkedRepository {
+    /// Its name here, unlike that of every fleet and every other link.
+    pub name: String,
+    /// Where its merge requests are.
+    pub forge: Arc<dyn Forge>,
+    /// Whose accounts that forge knows.
+    pub accounts: Accounts,
+    /// The fleet that the app is in.
+    pub fleet: FleetName,
+    /// The app.
+    pub app: AppName,
+}
+
+impl std::fmt::Debug for LinkedRepository {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("LinkedRepository").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
 /// A fleet that the service serves.
 #[derive(Clone)]
 pub struct ServedFleet {
@@ -86,6 +122,8 @@ pub struct ServedFleet {
     pub name: FleetName,
     /// Where its merge requests are.
     pub forge: Arc<dyn Forge>,
+    /// Whose accounts that forge knows.
+    pub accounts: Accounts,
     source: FleetSource,
     /// Whoever works in a copy works in it alone. A bare repository needs no such thing: Git's own locks do.
     copy: Arc<Mutex<()>>,
@@ -98,10 +136,16 @@ impl std::fmt::Debug for ServedFleet {
 }
 
 impl ServedFleet {
-    /// A fleet.
+    /// A fleet on a forge with the accounts of this service.
     #[must_use]
     pub fn new(name: FleetName, forge: Arc<dyn Forge>, source: FleetSource) -> Self {
-        Self { name, forge, source, copy: Arc::default() }
+        Self { name, forge, accounts: Accounts::default(), source, copy: Arc::default() }
+    }
+
+    /// The same fleet on a forge with these accounts.
+    #[must_use]
+    pub fn with_accounts(self, accounts: Accounts) -> Self {
+        Self { accounts, ..self }
     }
 
     /// The settings of the fleet, as the synced branch has them.
@@ -156,6 +200,8 @@ pub struct Service {
     pub store: Store,
     /// The fleets, by name.
     pub fleets: BTreeMap<FleetName, ServedFleet>,
+    /// The repositories of apps whose merge requests are read too.
+    pub links: Vec<LinkedRepository>,
     /// The clusters.
     pub clusters: Clusters,
     /// Name and e-mail of the commits.
@@ -175,6 +221,12 @@ impl Service {
             .ok_or_else(|| Problem::new("fleet.not_found", format!("this service has no fleet `{name}`")))
     }
 
+    /// A linked repository, by its name.
+    #[must_use]
+    pub fn link(&self, name: &str) -> Option<&LinkedRepository> {
+        self.links.iter().find(|link| link.name == name)
+    }
+
     /// A request by `actor`, for an operation on a fleet.
     pub(super) fn request(&self, actor: &str, reason: Option<&str>, now: Timestamp, id: &ChangeId) -> Request {
         Request {
@@ -188,7 +240,7 @@ impl Service {
 
     /// Whether a fence still holds. Asked right before something is done outside of the database, which cannot be done
     /// in one step with asking.
-    pub(super) async fn check(&self, fence: Option<&Fence>) -> Result<(), Failure> {
+    pub(crate) async fn check(&self, fence: Option<&Fence>) -> Result<(), Failure> {
         if let Some(fence) = fence {
             self.store.fenced(fence).await?.rollback().await?;
         }
@@ -196,7 +248,7 @@ impl Service {
     }
 
     /// The time, as the database has it.
-    pub(super) async fn now(&self) -> Result<Timestamp, Failure> {
+    pub(crate) async fn now(&self) -> Result<Timestamp, Failure> {
         Ok(self.store.now().await?)
     }
 }

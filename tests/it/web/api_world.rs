@@ -155,6 +155,7 @@ impl World {
         let service = Arc::new(Service {
             store,
             fleets: BTreeMap::from([(fleet_name, fleet)]),
+            links: Vec::new(),
             clusters: Clusters::start([], ClusterTiming::default(), &stop),
             committer: ("wooo".to_owned(), "wooo@localhost".to_owned()),
             timing: Timing {

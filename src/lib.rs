@@ -3,6 +3,7 @@
 //! A short app spec goes in; everything that the app needs on Kubernetes comes out as one commit on a fleet
 //! repository, which Argo CD or Flux syncs. `ARCHITECTURE.md` says how the modules fit together.
 
+pub mod chatops;
 pub mod cli;
 pub mod cluster;
 pub mod detect;

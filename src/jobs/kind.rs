@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
+use crate::chatops;
 use crate::domain::ChangeId;
+use crate::forge::MergeRequestNumber;
 use crate::operations::lifecycle::{self, Failure, Kind, Next, Service};
 use crate::store::{FleetName, Job};
 
@@ -14,8 +16,10 @@ pub(super) async fn run(kind: Kind, service: &Service, job: &Job) -> Result<Next
         Kind::Follow => lifecycle::follow(service, &fence, &change(job)?).await,
         Kind::Observe => lifecycle::observe(service, &fence, &change(job)?).await,
         Kind::Hear => lifecycle::hear(service, &fence, &job.payload).await,
-        // Comments are not read yet. The job only says which merge request has new ones.
-        Kind::Converse => Ok(Next::Done),
+        Kind::Converse => {
+            let (source, number) = conversation(job)?;
+            chatops::converse(service, &fence, source, number).await
+        }
         Kind::Refresh => lifecycle::refresh(service, &fence, &fleet(job)?).await,
         Kind::Prune => lifecycle::prune(service, &fence).await,
     }
@@ -28,7 +32,7 @@ pub(super) async fn give_up(kind: Kind, service: &Service, job: &Job, reason: &s
         return Ok(());
     }
     if matches!(kind, Kind::Hear | Kind::Converse) {
-        // A hint is no promise: the next one, or the next refresh, comes to the same end.
+        // A hint is no promise: the next one, or the next pass over the fleet, comes to the same end.
         tracing::error!(%kind, payload = %job.payload, reason, "what came in from a forge was given up");
         return Ok(());
     }
@@ -54,6 +58,13 @@ pub(super) fn pause(kind: Kind, attempts: u32) -> Duration {
 
 fn change(job: &Job) -> Result<ChangeId, Failure> {
     job.payload.parse().map_err(|_| damaged(job))
+}
+
+/// The source and number of `<source>/<number>`. The name of a source may have a `/` in it.
+fn conversation(job: &Job) -> Result<(&str, MergeRequestNumber), Failure> {
+    let parts = job.payload.rsplit_once('/');
+    let parsed = parts.and_then(|(source, number)| Some((source, MergeRequestNumber(number.parse().ok()?))));
+    parsed.ok_or_else(|| damaged(job))
 }
 
 fn fleet(job: &Job) -> Result<FleetName, Failure> {

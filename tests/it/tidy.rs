@@ -15,7 +15,7 @@ use syn::visit::{self, Visit};
 /// Which module may import which, lowest layer first: a module may only name modules above its own line, so the table
 /// cannot describe a cycle. `files` (a read-only tree of files) and `yaml` (the one YAML dialect) are leaves: they import
 /// nothing, and there is one of each so that no two modules read the same file differently.
-const IMPORTS: [(&str, &[&str]); 17] = [
+const IMPORTS: [(&str, &[&str]); 18] = [
     ("files", &[]),
     ("yaml", &[]),
     ("domain", &["yaml"]),
@@ -36,8 +36,25 @@ const IMPORTS: [(&str, &[&str]); 17] = [
             "store",
         ],
     ),
-    ("jobs", &["domain", "store", "operations"]),
-    ("web", &["files", "yaml", "domain", "detect", "render", "git", "forge", "store", "metrics", "operations", "jobs"]),
+    ("chatops", &["domain", "git", "forge", "store", "operations"]),
+    ("jobs", &["domain", "forge", "store", "operations", "chatops"]),
+    (
+        "web",
+        &[
+            "files",
+            "yaml",
+            "domain",
+            "detect",
+            "render",
+            "git",
+            "forge",
+            "store",
+            "metrics",
+            "operations",
+            "chatops",
+            "jobs",
+        ],
+    ),
     (
         "cli",
         &[

@@ -78,6 +78,7 @@ async fn serve(address: &str, folder: &Path, stop: &CancellationToken) -> (Store
     let service = Arc::new(Service {
         store: store.clone(),
         fleets: BTreeMap::from([(fleet.clone(), ServedFleet::new(fleet.clone(), Arc::new(forge), source))]),
+        links: Vec::new(),
         clusters: Clusters::start([], ClusterTiming::default(), stop),
         committer: ("wooo".to_owned(), "wooo@localhost".to_owned()),
         timing: Timing::default(),

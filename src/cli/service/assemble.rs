@@ -17,7 +17,7 @@ use crate::domain::{ClusterName, EnvironmentName, Problem, Problems};
 use crate::forge::{LocalForge, LocalForges, RepositoryId, User};
 use crate::git;
 use crate::jobs::{Workers, WorkersOptions};
-use crate::operations::lifecycle::{FleetSource, ServedFleet, Service, Timing};
+use crate::operations::lifecycle::{FleetSource, LinkedRepository, ServedFleet, Service, Timing};
 use crate::operations::{Request, init};
 use crate::sandbox::{self, ClusterOptions, Sandbox, SandboxOptions};
 use crate::store::{FleetName, Store};
@@ -93,17 +93,19 @@ pub(crate) async fn assemble(settings: &ServiceSettings, address: SocketAddr) ->
                 let folder = copy_folder(settings, &name);
                 folders.push(folder.clone());
                 ServedFleet::new(name.clone(), Arc::clone(&opened.forge), remote.source(&opened, folder)?)
+                    .with_accounts(opened.accounts())
             }
         };
         wanted.extend(targets(&served).await?);
         fleets.insert(name, served);
     }
+    let links = links(settings, &remote, &fleets).await?;
     let stop = CancellationToken::new();
     let (sandbox, clusters) = clusters(settings, wanted, &folders, &stop).await?;
     let service = Service {
         store,
         fleets,
-        links: Vec::new(),
+        links,
         clusters,
         committer: (settings.committer.name.clone(), settings.committer.email.clone()),
         timing: Timing {
@@ -118,6 +120,29 @@ pub(crate) async fn assemble(settings: &ServiceSettings, address: SocketAddr) ->
 /// Where this machine's copy of a fleet behind a URL is. Replicas that share the data folder have a copy each.
 pub(super) fn copy_folder(settings: &ServiceSettings, fleet: &FleetName) -> PathBuf {
     settings.data.join("copies").join(host_name()).join(fleet.as_str())
+}
+
+/// The repositories of apps that people speak with wooo in.
+async fn links(
+    settings: &ServiceSettings,
+    remote: &Forges,
+    fleets: &BTreeMap<FleetName, ServedFleet>,
+) -> Result<Vec<LinkedRepository>, Problem> {
+    let mut found = Vec::new();
+    for (name, link) in &settings.links {
+        let wrong = |what: String| Problem::new("service.value", what).field(format!("links.{name}"));
+        if !fleets.contains_key(&link.fleet) {
+            return Err(wrong(format!("this service has no fleet `{}`", link.fleet)));
+        }
+        if fleets.keys().any(|fleet| fleet.as_str() == name) {
+            return Err(wrong(format!("a fleet is called `{name}` already")));
+        }
+        let opened = remote.open(&link.forge, &link.repository, link.id).await?;
+        let (accounts, forge) = (opened.accounts(), opened.forge);
+        let (name, fleet, app) = (name.clone(), link.fleet.clone(), link.app.clone());
+        found.push(LinkedRepository { name, forge, accounts, fleet, app });
+    }
+    Ok(found)
 }
 
 /// What a fleet's repository sends here, if a secret for that is set.

@@ -12,7 +12,7 @@ use crate::domain::Problem;
 use crate::forge::hooks::HookKind;
 use crate::forge::{self, Forge, GitHub, GitLab, Gitea, RepositoryId, RepositoryPath};
 use crate::git::{Access, Credential, Network, RemoteUrl, UrlPolicy};
-use crate::operations::lifecycle::{FleetSource, WayIn};
+use crate::operations::lifecycle::{Accounts, FleetSource, WayIn};
 
 /// Where GitHub and GitLab are if the settings do not say.
 const GITHUB: &str = "https://github.com";
@@ -92,6 +92,17 @@ pub(crate) struct Opened {
     connection: Connection,
     path: RepositoryPath,
     clone_url: String,
+}
+
+impl Opened {
+    /// Whose accounts the forge knows.
+    pub(crate) fn accounts(&self) -> Accounts {
+        match self.kind {
+            HookKind::Github => Accounts::Github,
+            HookKind::Gitlab => Accounts::Gitlab,
+            HookKind::Gitea => Accounts::Gitea,
+        }
+    }
 }
 
 /// All forges of the settings.

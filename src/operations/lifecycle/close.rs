@@ -27,9 +27,7 @@ pub(super) async fn expire(
     days: u32,
 ) -> Result<Next, Failure> {
     let reason = format!("nothing has happened here for {days} days; ask for it again if it is still wanted");
-    if let Some(number) = number(change) {
-        shut(fleet, number, &reason).await?;
-    }
+    shut(fleet, change, &reason).await?;
     end(service, fence, change, &reason).await
 }
 

@@ -67,7 +67,7 @@ impl Source {
 }
 
 /// The job that reads the comments of a merge request.
-fn job(source: &str, number: MergeRequestNumber) -> NewJob {
+pub(super) fn job(source: &str, number: MergeRequestNumber) -> NewJob {
     let payload = format!("{source}/{number}");
     let key = format!("{} {payload}", Kind::Converse);
     NewJob::new(Kind::Converse.to_string(), payload).dedup(key.clone()).serial(key).priority(10)

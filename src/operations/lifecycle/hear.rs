@@ -10,7 +10,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::service::{Service, job_about};
-use super::{Failure, Kind, Next, refresh};
+use super::{Failure, Kind, Next, converse, refresh};
 use crate::domain::ChangeState;
 use crate::forge::MergeRequestNumber;
 use crate::forge::hooks::Changed;
@@ -133,7 +133,7 @@ impl News {
             }
         }
         jobs.extend(changes.iter().filter(|change| is_followed(change)).map(follow));
-        jobs.extend(self.comments.iter().map(|number| converse(fleet, *number)));
+        jobs.extend(self.comments.iter().map(|number| converse::job(fleet.as_str(), *number).priority(PRIORITY)));
         // All who write these rows take them in one order, or they would wait for each other in a circle.
         jobs.sort_by(|one, other| one.dedup_key.cmp(&other.dedup_key));
         jobs.dedup();
@@ -149,11 +149,4 @@ fn is_followed(change: &Change) -> bool {
 /// The job that asks about a change's merge request.
 pub(super) fn follow(change: &Change) -> NewJob {
     job_about(Kind::Follow, change).priority(PRIORITY)
-}
-
-/// The job that reads the comments of a merge request.
-fn converse(fleet: &FleetName, number: MergeRequestNumber) -> NewJob {
-    let payload = format!("{fleet}/{number}");
-    let key = format!("{} {payload}", Kind::Converse);
-    NewJob::new(Kind::Converse.to_string(), payload).dedup(key.clone()).serial(key).priority(PRIORITY)
 }

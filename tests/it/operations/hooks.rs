@@ -67,6 +67,7 @@ impl World {
         let service = Arc::new(Service {
             store: Store::open(&folder.join("wooo.db").display().to_string()).await.unwrap(),
             fleets: BTreeMap::from([(name(), fleet)]),
+            links: Vec::new(),
             clusters: Clusters::start([], ClusterTiming::default(), &CancellationToken::new()),
             committer: ("wooo".to_owned(), "wooo@localhost".to_owned()),
             timing: Timing { observe: NEVER, follow: NEVER, refresh: NEVER, ..Timing::default() },

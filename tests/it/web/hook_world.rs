@@ -75,6 +75,7 @@ impl Inbox {
         let service = Service {
             store: store.clone(),
             fleets: BTreeMap::new(),
+            links: Vec::new(),
             clusters: Clusters::start([], ClusterTiming::default(), &CancellationToken::new()),
             committer: ("wooo".to_owned(), "wooo@localhost".to_owned()),
             timing: Timing::default(),

@@ -59,6 +59,7 @@ impl World {
         let service = Arc::new(Service {
             store: store.clone(),
             fleets: BTreeMap::new(),
+            links: Vec::new(),
             clusters: Clusters::start([], ClusterTiming::default(), &stop),
             committer: ("wooo".to_owned(), "wooo@localhost".to_owned()),
             timing: Timing::default(),

@@ -2,8 +2,8 @@
 //! thin dialect in front of it. What happens on the way (limits, failures, answers that are lost) happens here, to every
 //! dialect alike.
 
-pub(crate) mod github;
 pub(crate) mod gitea;
+pub(crate) mod github;
 pub(crate) mod gitlab;
 
 use std::collections::BTreeMap;

@@ -53,9 +53,8 @@ impl Place<'_> {
     async fn refuse_unready(&self, now: &MergeRequest, protection: &Protection) -> Result<(), Error> {
         if !protection.required_checks.is_empty() {
             let statuses = self.statuses(now.head).await?;
-            let asked = protection.required_checks.iter().map(|check| check.as_str());
-            let checks: Vec<String> =
-                asked.filter(|asked| !is_satisfied(asked, &statuses)).map(str::to_owned).collect();
+            let asked = protection.required_checks.iter().map(ToString::to_string);
+            let checks: Vec<String> = asked.filter(|asked| !is_satisfied(asked, &statuses)).collect();
             if !checks.is_empty() {
                 return Err(Error::ChecksMissing { checks });
             }

@@ -11,7 +11,7 @@ use wooo::forge::{
 };
 
 use super::conformance::{Harness, branch, conformance, proposal, status};
-use super::fake::gitea::GiteaDialect;
+use super::fake::gitea::{GiteaDialect, SLOW};
 use super::fake::{Failure, Remote, TOKEN};
 use super::remote::remote;
 
@@ -58,14 +58,14 @@ async fn what_is_not_ready_is_not_even_asked_to_merge() {
 async fn a_forge_that_is_still_looking_is_asked_again() {
     let remote = gitea().await;
     remote.push("wooo/a", "a").await;
-    let made = remote.forge().open(&proposal("wooo/a")).await.unwrap();
-    remote.world.fail(Method::POST, "/merge", 2, Failure::Status(405));
-    // It says nothing of trying again, so it means it.
+    let made = remote.forge().open(&NewMergeRequest { title: SLOW.into(), ..proposal("wooo/a") }).await.unwrap();
+    // A refusal that says nothing of trying again is meant.
+    remote.world.fail(Method::POST, "/merge", 1, Failure::Status(405));
     let refused = remote.forge().merge(made.number, made.head).await;
     assert!(matches!(refused, Err(Error::Forbidden { .. })), "{refused:?}");
-    assert_eq!(remote.world.unmet(), 1);
-    remote.world.mend();
+    assert_eq!((remote.world.unmet(), merges(&remote)), (0, 1));
     remote.forge().merge(made.number, made.head).await.unwrap();
+    assert_eq!(merges(&remote), 2);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -60,7 +60,7 @@ impl Dialect for GiteaDialect {
             .route("/users/search", get(search))
             .route("/repositories/{id}", get(by_id))
             .nest("/repos/{owner}/{repo}", repository);
-        let fake = Fake { world, labels: Arc::default(), merges: Arc::default() };
+        let fake = Fake { world, labels: Arc::default(), merges: Arc::default(), looked: Arc::default() };
         Router::new().nest("/api/v1", api).with_state(fake)
     }
 
@@ -86,7 +86,12 @@ struct Fake {
     labels: Arc<Mutex<Vec<String>>>,
     /// The merges by the button, by number: the commit that was made, and by whom.
     merges: Arc<Mutex<HashMap<u64, (CommitId, User)>>>,
+    /// The merge requests of which it has been asked whether they can be merged.
+    looked: Arc<Mutex<BTreeSet<u64>>>,
 }
+
+/// The title of a merge request that the forge looks at no sooner than it is asked to merge it.
+pub(crate) const SLOW: &str = "slow";
 
 type Answered = Result<Response, Response>;
 type Asked = Query<HashMap<String, String>>;
@@ -420,6 +425,9 @@ async fn merge(here: Here, Path((_, _, number)): Path<(String, String, String)>,
         MergeRequestState::Closed => return Err(absent()),
         MergeRequestState::Merged => return Err(says(405, "")),
         MergeRequestState::Open => {}
+    }
+    if now.title == SLOW && here.fake.looked.lock().unwrap().insert(now.number.0) {
+        return Err(says(405, "Please try again later"));
     }
     let me = here.forge.myself().await.unwrap();
     let (git, folder) = (here.git(), here.fake.world.served.bare());

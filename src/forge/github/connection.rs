@@ -84,7 +84,7 @@ impl Connection {
         Ok(Self::new(client, self.base.clone(), calls))
     }
 
-    /// The token of an installation, which is good for some minutes at least.
+    /// The token of an installation, which is good for half a minute at least.
     ///
     /// # Errors
     /// Those of every call.

@@ -47,7 +47,7 @@ struct Host {
 
 enum Credential {
     Token { connection: Arc<Connection>, token: SecretString },
-    App { app: Arc<Connection>, id: u64, key: EncodingKey, installations: Mutex<BTreeMap<u64, Arc<Calls>>> },
+    App { app: Arc<Connection>, id: u64, key: EncodingKey, seen: Mutex<Seen> },
 }
 
 impl fmt::Debug for GitHub {
@@ -57,6 +57,15 @@ impl fmt::Debug for GitHub {
             Credential::App { id, .. } => write!(f, "GitHub({} as the App {id}, redacted)", self.0.base),
         }
     }
+}
+
+/// What an App has met so far.
+#[derive(Default)]
+struct Seen {
+    /// By the number of the installation: GitHub counts the calls of each on their own.
+    calls: BTreeMap<u64, Arc<Calls>>,
+    /// By the id of the repository.
+    repositories: BTreeMap<u64, Arc<Connection>>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -120,7 +129,7 @@ impl GitHub {
     fn app_at(base: Url, id: u64, key: EncodingKey, pace: Pace) -> Result<Self, Error> {
         let client = build(&base, |builder| builder.app(AppId(id), key.clone()))?;
         let app = Arc::new(Connection::new(client, base.clone(), Arc::new(Calls::new(pace))));
-        let credential = Credential::App { app, id, key, installations: Mutex::default() };
+        let credential = Credential::App { app, id, key, seen: Mutex::default() };
         Ok(Self(Arc::new(Host { base, pace, credential })))
     }
 
@@ -140,10 +149,22 @@ impl GitHub {
     /// # Errors
     /// Those of [`GitHub::repository`].
     pub async fn git_password(&self, path: &RepositoryPath, id: Option<&RepositoryId>) -> Result<SecretString, Error> {
-        match &self.0.credential {
-            Credential::Token { token, .. } => Ok(token.clone()),
-            Credential::App { .. } => self.opened(path, id).await?.connection.installation_token().await,
+        let seen = match &self.0.credential {
+            Credential::Token { token, .. } => return Ok(token.clone()),
+            Credential::App { seen, .. } => seen,
+        };
+        let known = id.and_then(|id| id.as_str().parse::<u64>().ok()).and_then(|id| {
+            let seen = seen.lock().unwrap_or_else(PoisonError::into_inner);
+            seen.repositories.get(&id).map(Arc::clone)
+        });
+        if let Some(known) = known {
+            match known.installation_token().await {
+                // Installed anew since, it is another installation.
+                Err(Error::NotFound { .. } | Error::Forbidden { .. }) => {}
+                token => return token,
+            }
         }
+        self.opened(path, id).await?.connection.installation_token().await
     }
 
     async fn opened(&self, path: &RepositoryPath, id: Option<&RepositoryId>) -> Result<Opened, Error> {
@@ -161,27 +182,25 @@ impl GitHub {
                 let found = found(connection, path, expected, &what).await?;
                 Ok(Opened { connection: Arc::clone(connection), app: None, found })
             }
-            Credential::App { app, .. } => {
+            Credential::App { app, seen, .. } => {
                 let answer = app.get_moved(&format!("/repos/{path}/installation")).await?;
                 let installation: Installation = answer.json(&format!("an installation of the App on `{path}`"))?;
-                let calls = self.calls_of(installation.id);
+                let calls = {
+                    let mut seen = seen.lock().unwrap_or_else(PoisonError::into_inner);
+                    let calls = seen.calls.entry(installation.id).or_insert_with(|| Arc::new(Calls::new(self.0.pace)));
+                    Arc::clone(calls)
+                };
                 let whole = app.installed(installation.id, expected, Arc::clone(&calls))?;
                 let found = found(&whole, path, expected, &what).await?;
                 // From here on with a token that opens nothing else.
-                let connection =
+                let narrow =
                     if expected.is_some() { whole } else { app.installed(installation.id, Some(found.id), calls)? };
-                Ok(Opened { connection: Arc::new(connection), app: Some(Arc::clone(app)), found })
+                let connection = Arc::new(narrow);
+                let mut seen = seen.lock().unwrap_or_else(PoisonError::into_inner);
+                seen.repositories.insert(found.id, Arc::clone(&connection));
+                Ok(Opened { connection, app: Some(Arc::clone(app)), found })
             }
         }
-    }
-
-    /// GitHub counts the calls of each installation on their own, whichever repository they are about.
-    fn calls_of(&self, installation: u64) -> Arc<Calls> {
-        let Credential::App { installations, .. } = &self.0.credential else {
-            return Arc::new(Calls::new(self.0.pace));
-        };
-        let mut installations = installations.lock().unwrap_or_else(PoisonError::into_inner);
-        Arc::clone(installations.entry(installation).or_insert_with(|| Arc::new(Calls::new(self.0.pace))))
     }
 }
 
@@ -207,6 +226,8 @@ type Builder = octocrab::OctocrabBuilder<
 >;
 
 fn build(base: &Url, authenticate: impl FnOnce(Builder) -> Builder) -> Result<Octocrab, Error> {
+    // octocrab starts a task, and panics where it cannot.
+    tokio::runtime::Handle::try_current().map_err(|_| Error::unavailable("there is no tokio to run on"))?;
     let unusable = |_| Error::invalid("this is no address of a GitHub");
     let builder = Octocrab::builder().base_uri(base.as_str()).map_err(unusable)?;
     let builder = builder.upload_uri(base.as_str()).map_err(unusable)?;

@@ -52,7 +52,8 @@ fn settled(there: &MergeRequest, expected: CommitId) -> Option<Result<CommitId, 
 /// Why GitHub does not merge what wooo would have merged: there are rules that only GitHub knows, or something has changed
 /// since wooo looked.
 fn refused(answer: &Answer, given: &Given, what: &str) -> Error {
-    if !matches!(answer.status, StatusCode::METHOD_NOT_ALLOWED | StatusCode::CONFLICT) {
+    // Violations of a ruleset come as what is not valid, too.
+    if !answer.is_invalid() && !matches!(answer.status, StatusCode::METHOD_NOT_ALLOWED | StatusCode::CONFLICT) {
         return answer.refused(what);
     }
     let said = answer.said();
@@ -75,7 +76,7 @@ fn refused(answer: &Answer, given: &Given, what: &str) -> Error {
     if lower.contains("not mergeable") || lower.contains("conflict") || lower.contains("up to date") {
         return Error::Conflict;
     }
-    Error::Forbidden { reason: said }
+    if answer.is_invalid() { answer.refused(what) } else { Error::Forbidden { reason: said } }
 }
 
 #[cfg(test)]
@@ -98,6 +99,9 @@ mod tests {
         assert_eq!(told(405, "Required status check \"ci / build\" is expected."), Error::ChecksMissing { checks });
         let missing = told(405, "5 of 5 required status checks are expected.");
         assert!(matches!(missing, Error::ChecksMissing { .. }), "{missing:?}");
+        let violation = "Repository rule violations found: Required status check \"lint\" is expected.";
+        assert_eq!(told(422, violation), Error::ChecksMissing { checks: vec!["lint".to_owned()] });
+        assert!(matches!(told(422, "Validation Failed"), Error::Invalid { .. }));
         let review = "At least 2 approving reviews are required by reviewers with write access.";
         assert_eq!(told(405, review), Error::NotApproved { needed: 2, given: 1 });
         let moved = told(405, "Base branch was modified. Review and try the merge again.");

@@ -454,7 +454,11 @@ pub(super) async fn build(service: &Service, name: &FleetName) -> Result<Built, 
 /// Writes down a change out of Git, with the job that goes on with it.
 pub(super) async fn write_change(tx: &mut Tx, read: &ReadChange) -> Result<(), crate::store::Error> {
     // What this service made is known, in more detail than Git tells.
-    if tx.change(&read.change.id).await?.is_some() {
+    if let Some(known) = tx.change(&read.change.id).await? {
+        if known.state == ChangeState::Closed && read.change.merged_sha.is_some() {
+            // It was opened again and merged without anybody having seen it open.
+            tx.enqueue(&super::hear::follow(&known)).await?;
+        }
         return Ok(());
     }
     tx.insert_change(&read.change, &ChangeContent::default()).await?;

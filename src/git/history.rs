@@ -35,6 +35,18 @@ impl Repository {
         Ok(History { repository: self, walk, paths })
     }
 
+    /// The commits that `from` builds on and `known` does not. What a merge brought in is among them, however much older
+    /// than `known` it is.
+    ///
+    /// # Errors
+    /// [`Error::NoObject`] if one of the two is not there.
+    pub fn history_since(&self, from: CommitId, known: CommitId) -> Result<History<'_>, Error> {
+        self.find_commit(known)?;
+        let mut history = self.history(from, &[])?;
+        history.walk.hide(known.to_oid()?)?;
+        Ok(history)
+    }
+
     /// Whether what stands at `path` is not the same in both trees. Folders are opened only as long as they differ.
     fn differs_at(&self, path: &str, one: Option<Sha1>, other: Option<Sha1>) -> Result<bool, Error> {
         let folder = |id| Entry { mode: Mode::Folder, id };

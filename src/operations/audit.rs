@@ -62,15 +62,8 @@ pub fn run(place: &Place, app: Option<&AppName>, limit: usize) -> Result<Vec<Act
 /// # Errors
 /// What is wrong with the repository.
 pub fn since(place: &Place, known: CommitId) -> Result<Vec<Act>, Problems> {
-    let mut acts = Vec::new();
-    for info in place.repository.history(place.tip()?, &[]).map_err(git_problems)? {
-        let info = info.map_err(git_problems)?;
-        if info.id == known {
-            break;
-        }
-        acts.push(act(&info));
-    }
-    Ok(acts)
+    let history = place.repository.history_since(place.tip()?, known).map_err(git_problems)?;
+    history.map(|info| Ok(act(&info.map_err(git_problems)?))).collect()
 }
 
 fn act(info: &CommitInfo) -> Act {

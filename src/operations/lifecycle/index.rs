@@ -202,11 +202,12 @@ pub(super) fn changes(place: &Place, name: &FleetName, since: Option<CommitId>) 
     let mut newest: BTreeSet<(String, String)> = BTreeSet::new();
     let mut seen = BTreeSet::new();
     let mut taken_back: BTreeSet<(AppId, EnvironmentName)> = BTreeSet::new();
-    for info in place.repository.history(tip, &[]).map_err(git_problems)? {
+    let history = match since {
+        Some(known) => place.repository.history_since(tip, known),
+        None => place.repository.history(tip, &[]),
+    };
+    for info in history.map_err(git_problems)? {
         let info = info.map_err(git_problems)?;
-        if Some(info.id) == since {
-            break;
-        }
         let Some(mut read) = read_change(place, name, &info)? else { continue };
         seen.insert(info.id);
         let is_newest = newest.insert((

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use wooo::git::{BranchName, Error, Key, Trailers, message};
+use wooo::git::{BranchName, CommitId, Error, Key, Trailers, message};
 
 use super::{assert_sound, bare, commit, git, main_branch, output, signature, write};
 
@@ -107,4 +107,29 @@ fn a_branch_cannot_stand_where_others_have_a_folder() {
         assert!(matches!(error, Error::RefBlocked { .. }), "packed {pack}: {error}");
     }
     assert_sound(&repository);
+}
+
+#[test]
+fn what_a_merge_brought_in_is_news_however_old_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let repository = bare(folder.path());
+    let first = commit(&repository, &[("a", "1")], "first");
+    let next = |subject: &str, seconds: u64, parents: &[CommitId]| -> CommitId {
+        let tree = format!("{first}^{{tree}}");
+        let mut arguments = vec!["commit-tree".to_owned(), tree, "-m".to_owned(), subject.to_owned()];
+        arguments.extend(parents.iter().flat_map(|parent| ["-p".to_owned(), parent.to_string()]));
+        let mut command = git(folder.path(), &arguments);
+        command.env("GIT_COMMITTER_DATE", format!("{seconds} +0000"));
+        String::from_utf8(command.output().unwrap().stdout).unwrap().trim().parse().unwrap()
+    };
+    let old = next("old", 1_760_000_000, &[first]);
+    let known = next("known", 1_770_000_000, &[first]);
+    let merge = next("merge", 1_780_000_000, &[known, old]);
+    let since = |known| -> Vec<CommitId> {
+        repository.history_since(merge, known).unwrap().map(|info| info.unwrap().id).collect()
+    };
+    assert_eq!(since(known), [merge, old]);
+    assert_eq!(since(first), [merge, known, old]);
+    assert_eq!(since(merge), []);
+    assert!(matches!(repository.history_since(merge, "1".repeat(40).parse().unwrap()), Err(Error::NoObject { .. })));
 }

@@ -131,8 +131,7 @@ impl Talk<'_> {
     }
 
     async fn answer(&self, comment: &Comment, heard: &Heard) -> Result<Answer, Failure> {
-        let (settings, standing) = self.standing(comment).await?;
-        drop(settings);
+        let (_, standing) = self.standing(comment).await?;
         if standing.is_outsider() {
             return Ok(self.once(CommentAnswer::Outsider, reply::outsider(comment.id)));
         }

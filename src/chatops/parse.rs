@@ -277,16 +277,17 @@ impl Paragraph {
             at += line.len();
             let html = self.html.iter().filter(|html| html.start < at && html.end > start);
             let html: Vec<&str> = html.filter_map(|html| body.get(html.clone())).collect();
-            if html.iter().any(|html| opens(html)) {
-                return true;
-            }
             let line = line.trim_end_matches('\n').trim_end_matches('\r');
             let name = start + line.len() - line.trim_start_matches(' ').len();
             let is_inside = |range: &Range<usize>| range.start <= name && range.end > name;
-            if self.inner.iter().chain(&self.html).any(is_inside) {
-                continue;
+            if let Some(command) = command_line(line, !html.is_empty())
+                && !self.inner.iter().chain(&self.html).any(is_inside)
+            {
+                found.push(command);
             }
-            found.extend(command_line(line, !html.is_empty()));
+            if html.iter().any(|html| opens(html)) {
+                return true;
+            }
         }
         false
     }

@@ -1,6 +1,7 @@
 //! The documents: what they show is what the program does, what is generated is fresh, and links lead somewhere.
 //!
-//! `UPDATE_DOCS=1 cargo test docs` writes anew what is generated: `docs/commands.md`, `docs/schema/` and the output in
+//! `UPDATE_DOCS=1 cargo test docs` writes anew what is generated: `docs/commands.md`, `docs/schema/`, the list in
+//! `docs/comments.md` and the output in
 //! every `console` block.
 
 #![expect(clippy::panic, reason = "a test fails by panicking, in its helpers too")]
@@ -29,6 +30,15 @@ fn the_commands_are_documented_as_they_are() {
         text.push_str(&format!("\n## `wooo {verb}`\n\n```text\n{}\n```\n", help(&[&verb])));
     }
     fresh("docs/commands.md", &text);
+}
+
+/// What stands before the mark is written by hand.
+#[test]
+fn the_commands_of_comments_are_documented_as_they_are() {
+    const MARK: &str = "<!-- From here on: UPDATE_DOCS=1 cargo test docs -->\n\n";
+    let standing = std::fs::read_to_string(root().join("docs/comments.md")).expect("docs/comments.md is there");
+    let (written, _) = standing.split_once(MARK).expect("docs/comments.md has the mark");
+    fresh("docs/comments.md", &format!("{written}{MARK}{}", wooo::chatops::page()));
 }
 
 #[test]

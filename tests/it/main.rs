@@ -3,6 +3,7 @@
 #![expect(clippy::expect_used, reason = "a test fails by panicking, in its helpers too")]
 
 mod action;
+mod chatops;
 mod cli;
 mod cluster;
 mod detect;

@@ -60,6 +60,10 @@ async fn open(
         return Ok(Next::Done);
     }
     if change.merge_mode != MergeMode::Auto || found.draft {
+        // Somebody may have pointed the merge request at another branch since.
+        if found.target != fleet.forge.default_branch().await? {
+            return Ok(Next::Done);
+        }
         // A person's yes stands in for a person's click, and for no check.
         if found.draft || approved(service, fleet, change).await?.is_empty() {
             return wait_for_a_person(service, fence, fleet, change, found).await;

@@ -7,9 +7,9 @@ use serde_json::json;
 use wooo::domain::ChangeState;
 use wooo::store::{
     Alert, AlertFilter, AlertId, AlertStatus, AppId, AppRecord, AuditEntry, AuditFilter, AuditSource, CachedMetric,
-    ChangeFilter, ChangeUpdate, Deployment, DeploymentFilter, DeploymentStatus, Error, IncidentFilter, Limit,
-    NewDelivery, NewNotification, NotificationState, Paging, Repair, RepairFilter, RepairId, Scope, Store,
-    TemplateRecord, TenantKey,
+    ChangeApproval, ChangeFilter, ChangeUpdate, CommentAnswer, Conversation, Deployment, DeploymentFilter,
+    DeploymentStatus, Error, HandledComment, IncidentFilter, Limit, NewDelivery, NewNotification, NotificationState,
+    Paging, Repair, RepairFilter, RepairId, Scope, Store, TemplateRecord, TenantKey,
 };
 
 use super::changes::change;
@@ -24,7 +24,64 @@ on_both! {
     metrics_go_stale,
     templates_are_replaced,
     the_audit_trail_is_read_in_pages,
+    a_comment_is_dealt_with_once,
+    a_yes_is_replaced_by_the_next,
     the_index_is_rebuilt_and_the_rest_stays,
+}
+
+fn handled(comment: i64, answer: CommentAnswer) -> HandledComment {
+    HandledComment {
+        source: "main".to_owned(),
+        comment,
+        merge_request: 7,
+        author_id: "4711".to_owned(),
+        author: "alice".to_owned(),
+        verbs: json!(["restart"]),
+        answer,
+        reply: Some(comment + 1),
+    }
+}
+
+async fn a_comment_is_dealt_with_once(db: Database) {
+    let store = db.open().await;
+    let mut tx = store.begin().await.unwrap();
+    tx.put_comment(&handled(1, CommentAnswer::Done)).await.unwrap();
+    tx.put_comment(&handled(1, CommentAnswer::Refused)).await.unwrap();
+    tx.put_comment(&HandledComment { reply: None, ..handled(3, CommentAnswer::Outsider) }).await.unwrap();
+    let conversation = Conversation { updated: time(10), looked_at: time(20) };
+    tx.put_conversation("main", 7, Conversation { updated: time(5), looked_at: time(6) }).await.unwrap();
+    tx.put_conversation("main", 7, conversation).await.unwrap();
+    tx.put_conversation("main", 8, conversation).await.unwrap();
+    tx.put_conversation("other", 7, conversation).await.unwrap();
+    tx.commit().await.unwrap();
+    let known = store.handled_comments("main", 7).await.unwrap();
+    assert_eq!(known.into_iter().collect::<Vec<_>>(), [(1, CommentAnswer::Done), (3, CommentAnswer::Outsider)]);
+    assert!(store.handled_comments("other", 7).await.unwrap().is_empty());
+    assert_eq!(store.conversations("main").await.unwrap().get(&7), Some(&conversation));
+    assert_eq!(store.retain_conversations("main", &[8]).await.unwrap(), 1);
+    assert_eq!(store.conversations("main").await.unwrap().into_keys().collect::<Vec<_>>(), [8]);
+    assert_eq!(store.retain_conversations("main", &[]).await.unwrap(), 1);
+    assert_eq!(store.conversations("other").await.unwrap().len(), 1);
+    tokio::time::sleep(Duration::from_millis(5)).await;
+    assert_eq!(store.prune_comments(Duration::ZERO).await.unwrap(), 2);
+}
+
+async fn a_yes_is_replaced_by_the_next(db: Database) {
+    let store = db.open().await;
+    let id: wooo::domain::ChangeId = "0195e7a0-7c1e-7000-8000-0123456789ab".parse().unwrap();
+    let yes = |user: &str, subject: &str, at| ChangeApproval {
+        change_id: id.clone(),
+        user_id: user.to_owned(),
+        login: user.to_owned(),
+        subject: subject.to_owned(),
+        at: time(at),
+    };
+    let mut tx = store.begin().await.unwrap();
+    for approval in [yes("ann", "one", 1), yes("bob", "one", 2), yes("ann", "two", 3)] {
+        tx.put_change_approval(&approval).await.unwrap();
+    }
+    tx.commit().await.unwrap();
+    assert_eq!(store.change_approvals(&id).await.unwrap(), [yes("bob", "one", 2), yes("ann", "two", 3)]);
 }
 
 const MINUTE: Duration = Duration::from_secs(60);

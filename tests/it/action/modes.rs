@@ -40,7 +40,11 @@ fn a_push_deploys_without_a_secret_and_knows_what_came_of_it() {
         .run()
         .expect(0, "healthy");
     assert_discreet(&onboard);
-    assert_eq!(forge.audiences(), [service.served.url.clone()], "one token is enough, and it is for this service");
+    assert_eq!(
+        forge.audiences(),
+        std::slice::from_ref(&service.served.url),
+        "one token is enough, and it is for this service"
+    );
     let id = &onboard.outputs["change-id"];
     let change = service.served.get(&format!("/api/changes/{id}"));
     assert_eq!(change["actor"], "ci:github:acme/shop", "{change}");

@@ -97,13 +97,13 @@ impl Project {
         let attempt = || async {
             match self.connection.once::<WireMergeRequest, _>(&what, &endpoint).await {
                 Ok(answer) => match decided(&answer, expected)? {
-                    Some(merged) => return Ok(merged),
+                    Some(merged) => Ok(merged),
                     None => self.refusal(&answer, expected, "it is not merged yet").await,
                 },
                 Err(Error::Invalid { reason }) => {
                     let now: WireMergeRequest = self.connection.once(&what, &ask).await?;
                     match decided(&now, expected)? {
-                        Some(merged) => return Ok(merged),
+                        Some(merged) => Ok(merged),
                         None => self.refusal(&now, expected, &reason).await,
                     }
                 }

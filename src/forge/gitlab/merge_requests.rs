@@ -21,8 +21,8 @@ use super::quick_actions::disarmed;
 use super::wire::{self, WireMergeRequest, WireUser};
 use crate::forge::calls::Effect;
 use crate::forge::{
-    Edit, Error, Filter, MergeRequest, MergeRequestNumber, MergeRequestState, MergeRequests, NewMergeRequest, Page,
-    PageRequest,
+    Edit, Error, Filter, Label, MergeRequest, MergeRequestNumber, MergeRequestState, MergeRequests, NewMergeRequest,
+    Page, PageRequest,
 };
 use crate::git::{BranchName, CommitId};
 
@@ -110,7 +110,7 @@ impl Project {
             .target_branch(new.target.as_str())
             .title(wire::title(&new.title, new.draft))
             .description(disarmed(new.body.as_str()))
-            .labels(new.labels.iter().map(|label| label.as_str()))
+            .labels(new.labels.iter().map(Label::as_str))
             .squash(false);
         if !reviewers.is_empty() {
             endpoint.reviewers(reviewers.into_iter());

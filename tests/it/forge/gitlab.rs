@@ -175,7 +175,8 @@ async fn another_host_is_not_followed() {
     let address = format!("http://{}", listener.local_addr().unwrap());
     let server = tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });
     let gitlab = GitLab::new(&address, TOKEN.to_owned().into(), BTreeSet::new()).unwrap();
-    let asked = gitlab.repository(&"acme/fleet".parse().unwrap(), None);
+    let path: RepositoryPath = "acme/fleet".parse().unwrap();
+    let asked = gitlab.repository(&path, None);
     // It is asked again for a while, as after any failure; nobody waits for the end of that here.
     let came = tokio::select! {
         found = asked => panic!("{:?}", found.err()),

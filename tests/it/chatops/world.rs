@@ -281,7 +281,7 @@ fn start_code(folder: &std::path::Path) {
         let branch = branch.parse().unwrap();
         match parent {
             None => repository.fast_forward(&branch, commit, None).unwrap(),
-            Some(_) => drop(repository.update_branch(&branch, commit, None).unwrap()),
+            Some(_) => repository.update_branch(&branch, commit, None).unwrap(),
         }
         parent = Some(commit);
     }

@@ -126,9 +126,7 @@ pub async fn refresh(service: &Service, fence: &Fence, name: &FleetName) -> Resu
     };
     fleet.with_place(sweep).await?;
     keep_going(service, fence, name).await?;
-    for looked in
-        [super::reopen::find(service, fence, fleet).await, converse::listen(service, fence, fleet).await]
-    {
+    for looked in [super::reopen::find(service, fence, fleet).await, converse::listen(service, fence, fleet).await] {
         match looked {
             // A forge that is away, or wants to be asked less, keeps nobody from seeing how the clusters are.
             Err(Failure::Problem { problem, .. }) => tracing::warn!(%problem, fleet = %name, "not looked at"),

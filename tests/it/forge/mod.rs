@@ -5,9 +5,9 @@
     reason = "clippy knows a test by its attribute, and the helpers here have none"
 )]
 
-mod conformance;
+pub(crate) mod conformance;
 mod crashes;
-mod fake;
+pub(crate) mod fake;
 mod git_http;
 mod gitea;
 mod github;

@@ -8,7 +8,6 @@ use aws_lc_rs::hmac;
 use serde_json::{Value, json};
 use tokio::runtime::Handle;
 use wooo::domain::fleet::{Delivery, Provider, SecretBackend};
-use wooo::files::FileTree as _;
 use wooo::forge::{Comments as _, Filter, MergeRequest, MergeRequestState, MergeRequests as _, PageRequest};
 use wooo::operations::init;
 

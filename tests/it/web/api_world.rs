@@ -177,7 +177,7 @@ impl World {
             runs_workers: true,
         });
         let site = assemble(&state, Routes::new(), |router| router.layer(from_fn(identify)), None);
-        Self { site, state, stop, folder: folder }
+        Self { site, state, stop, folder }
     }
 
     /// The folder of the fleet's repository.

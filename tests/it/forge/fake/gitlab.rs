@@ -294,7 +294,7 @@ async fn branch(caller: Caller) -> Answer {
 async fn merge_base(caller: Caller, query: RawQuery) -> Answer {
     let query = Parameters::query(query);
     let commits: Vec<&str> = query.all("refs[]").collect();
-    let found = git(caller.forge.path(), &[&["merge-base"], &commits[..]].concat()).output().unwrap();
+    let found = git(caller.forge.path(), [&["merge-base"], &commits[..]].concat()).output().unwrap();
     if !found.status.success() {
         return Err(said(404, "404 Merge Base Not Found"));
     }

@@ -113,6 +113,8 @@ async fn verdict(question: Question) -> Verdict {
         "stranger" => Verdict::Refused,
         "reader" if question.service == Service::Push => Verdict::Refused,
         "nobody-knows" => Verdict::Unavailable,
+        // The names that wooo gives to Git on the other forges.
+        "x-access-token" | "oauth2" => Verdict::Allowed { user: user("wooo"), is_service: true },
         name => Verdict::Allowed { user: user(name), is_service: name == "wooo" },
     }
 }

@@ -317,6 +317,10 @@ async fn every_route_keeps_its_rule() {
         let path = path.replace("{id}", "made-up").replace("{name}", "made-up").replace("{user}", "made-up");
         let path = path.replace("{provider}", "made-up");
         for (who, token) in &people {
+            // Who sends is proved by a signature, which is a rule of its own.
+            if row.path.starts_with("/webhooks/") {
+                continue;
+            }
             // It would end the session that the next rows are asked with.
             if row.path == "/api/auth/logout" && !matches!(*who, "" | "token") {
                 continue;

@@ -278,7 +278,7 @@ fn repository_json(world: &World) -> Value {
     json!({
         "id": world.id(), "name": name.split('/').nth(1), "full_name": name, "private": true, "fork": false,
         "owner": {"id": 7, "login": name.split('/').next()}, "empty": false, "archived": false,
-        "default_branch": "main", "html_url": format!("{origin}/{name}"), "clone_url": format!("{origin}/{name}.git"),
+        "default_branch": "main", "html_url": format!("{origin}/{name}"), "clone_url": format!("{origin}/git/fleet.git"),
     })
 }
 

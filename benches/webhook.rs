@@ -20,7 +20,7 @@ use bytes::Bytes;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use wooo::cluster::{Clusters, Timing as ClusterTiming, install_crypto_provider};
-use wooo::forge::hooks::HookKind;
+use wooo::forge::hooks::ForgeKind;
 use wooo::forge::{LocalForges, User};
 use wooo::git::NetworkPolicy;
 use wooo::jobs::{Workers, WorkersOptions};
@@ -85,7 +85,7 @@ async fn serve(address: &str, folder: &Path, stop: &CancellationToken) -> (Store
     });
     tokio::spawn(Workers::new(Arc::clone(&service), WorkersOptions::new("bench")).run(stop.clone()));
     let hook = HookSource {
-        kind: HookKind::Github,
+        kind: ForgeKind::Github,
         source: "github".to_owned(),
         repository: "424242".parse().expect("an id"),
         fleet,

@@ -3,7 +3,7 @@
 use super::git_problems;
 use super::place::Place;
 use crate::domain::Problems;
-use crate::domain::text::reorders;
+use crate::domain::text::hides;
 use crate::files::FileTree;
 use crate::git::{CommitId, TreeId};
 
@@ -73,13 +73,15 @@ fn compare(path: String, old: &str, new: &str) -> FileDiff {
     FileDiff { path, text: visible(&text), added, removed }
 }
 
-/// Text in which nothing hides: characters that reorder others, and those that a terminal obeys, show as what they are.
-fn visible(text: &str) -> String {
+/// Text in which nothing hides: characters that reorder others, that take no room, or that a terminal obeys, show as
+/// what they are.
+#[must_use]
+pub fn visible(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
     for c in text.chars() {
         match c {
             '\n' | '\t' => shown.push(c),
-            c if c.is_control() || reorders(c) => shown.push_str(&format!("U+{:04X}", u32::from(c))),
+            c if c.is_control() || hides(c) => shown.push_str(&format!("U+{:04X}", u32::from(c))),
             c => shown.push(c),
         }
     }

@@ -120,8 +120,7 @@ fn file_section(file: &FileDiff) -> String {
     if file.text.is_empty() {
         return format!("- {path}: too long to be shown\n\n");
     }
-    // A fence ends at one that is as long as itself.
-    let fence = "`".repeat(longest_run(&file.text, '`').max(2) + 1);
+    let fence = fence(&file.text);
     let (added, removed) = (file.added, file.removed);
     format!(
         "<details><summary>{path} (+{added} −{removed})</summary>\n\n{fence}diff\n{}{fence}\n\n</details>\n\n",
@@ -129,8 +128,11 @@ fn file_section(file: &FileDiff) -> String {
     )
 }
 
-fn longest_run(text: &str, of: char) -> usize {
-    text.split(|c| c != of).map(str::len).max().unwrap_or(0)
+/// More backticks than stand in a row anywhere in the text: a block ends at a fence that is as long as its own.
+#[must_use]
+pub fn fence(text: &str) -> String {
+    let longest = text.split(|c| c != '`').map(str::len).max().unwrap_or(0);
+    "`".repeat(longest.max(2) + 1)
 }
 
 fn counted(number: usize, what: &str) -> String {

@@ -4,11 +4,11 @@ use crate::chatops::command::{Command, Key, Verb};
 use crate::chatops::registry::Entry;
 use crate::chatops::reply::Said;
 use crate::chatops::scene::Scene;
-use crate::domain::text::hides;
 use crate::domain::{Problem, Problems, Role};
 use crate::git::CommitId;
 use crate::operations::compare::{self, AppDiff};
-use crate::operations::tell::{cell, plain};
+use crate::operations::file_diff::visible;
+use crate::operations::tell::{cell, fence, plain};
 
 pub(in crate::chatops) const ENTRY: Entry = Entry {
     verb: Verb::Diff,
@@ -96,17 +96,6 @@ fn characters(text: &str) -> usize {
     text.chars().count()
 }
 
-/// More backticks than stand in a row anywhere in the text, so that nothing in it ends the block.
-fn fence(text: &str) -> String {
-    let longest = text.split(|c| c != '`').map(str::len).max().unwrap_or(0);
-    "`".repeat(longest.max(2) + 1)
-}
-
-/// A line of a manifest in which nothing is hidden or shown in another order.
-fn visible(line: &str) -> String {
-    line.chars().flat_map(|c| if hides(c) { c.escape_unicode().collect::<Vec<_>>() } else { vec![c] }).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -135,7 +124,7 @@ mod tests {
         `````diff
         + a: |
         +   ````
-        +   </details> \u{202e}x
+        +   </details> U+202Ex
         `````
 
         </details>

@@ -9,7 +9,7 @@ use secrecy::SecretString;
 use super::settings::{ForgeSettings, ServiceSettings};
 use super::website::{network, secret};
 use crate::domain::Problem;
-use crate::forge::hooks::HookKind;
+use crate::forge::hooks::ForgeKind;
 use crate::forge::{self, Forge, GitHub, GitLab, Gitea, RepositoryId, RepositoryPath};
 use crate::git::{Access, Credential, Network, RemoteUrl, UrlPolicy};
 use crate::operations::lifecycle::{Accounts, FleetSource, WayIn};
@@ -35,16 +35,16 @@ impl Connection {
         };
         let url = |usual: &str| settings.url.clone().unwrap_or_else(|| usual.to_owned());
         Ok(match settings.kind {
-            HookKind::Github => Self::GitHub(match (settings.app_id, &settings.private_key_file) {
+            ForgeKind::Github => Self::GitHub(match (settings.app_id, &settings.private_key_file) {
                 (Some(id), Some(file)) => GitHub::with_app(&url(GITHUB), id, &secret(file)?)?,
                 (None, None) => GitHub::with_token(&url(GITHUB), &token()?)?,
                 _ => return Err(missing("both `app_id` and `private_key_file`, or `token_file` alone")),
             }),
-            HookKind::Gitlab => {
+            ForgeKind::Gitlab => {
                 let token = token()?;
                 Self::GitLab(GitLab::new(&url(GITLAB), token.clone(), settings.required_checks.clone())?, token)
             }
-            HookKind::Gitea => {
+            ForgeKind::Gitea => {
                 let token = token()?;
                 let url = settings.url.as_deref().ok_or_else(|| missing("`url`"))?;
                 Self::Gitea(Gitea::new(url, token.clone())?, token)
@@ -88,7 +88,7 @@ pub(crate) struct Opened {
     /// Its number there.
     pub(crate) id: RepositoryId,
     /// Which kind of forge it is on.
-    pub(crate) kind: HookKind,
+    pub(crate) kind: ForgeKind,
     connection: Connection,
     path: RepositoryPath,
     clone_url: String,
@@ -98,9 +98,9 @@ impl Opened {
     /// Whose accounts the forge knows.
     pub(crate) fn accounts(&self) -> Accounts {
         match self.kind {
-            HookKind::Github => Accounts::Github,
-            HookKind::Gitlab => Accounts::Gitlab,
-            HookKind::Gitea => Accounts::Gitea,
+            ForgeKind::Github => Accounts::Github,
+            ForgeKind::Gitlab => Accounts::Gitlab,
+            ForgeKind::Gitea => Accounts::Gitea,
         }
     }
 }

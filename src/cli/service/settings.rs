@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::cluster::ClusterSettings;
 use crate::domain::{AppName, ClusterName, Document, Problem, Problems};
 use crate::forge::StatusContext;
-use crate::forge::hooks::HookKind;
+use crate::forge::hooks::ForgeKind;
 use crate::store::FleetName;
 use crate::web::auth::ci::PipelineSettings;
 use crate::web::limits::Rates;
@@ -81,7 +81,7 @@ pub(crate) struct FleetSettings {
 #[serde(deny_unknown_fields)]
 pub(crate) struct ForgeSettings {
     /// What it is.
-    pub(crate) kind: HookKind,
+    pub(crate) kind: ForgeKind,
     /// Its address, as people open it; github.com or gitlab.com if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) url: Option<String>,

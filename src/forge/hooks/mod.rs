@@ -38,7 +38,7 @@ pub const OTHER: &str = "other";
 )]
 #[serde(rename_all = "lowercase")]
 #[strum(serialize_all = "lowercase")]
-pub enum HookKind {
+pub enum ForgeKind {
     /// GitHub.
     Github,
     /// GitLab.
@@ -136,11 +136,11 @@ pub enum Unreadable {
 
 /// Reads a hook. `event` is what its header calls it.
 #[must_use]
-pub fn read(kind: HookKind, event: &str, body: &[u8]) -> Read {
+pub fn read(kind: ForgeKind, event: &str, body: &[u8]) -> Read {
     let mut read = match kind {
-        HookKind::Github => github::read(event, body),
-        HookKind::Gitlab => gitlab::read(body),
-        HookKind::Gitea => gitea::read(event, body),
+        ForgeKind::Github => github::read(event, body),
+        ForgeKind::Gitlab => gitlab::read(body),
+        ForgeKind::Gitea => gitea::read(event, body),
     };
     // What nobody can be asked about is of no use.
     if read.repository.is_none() && read.changed.as_ref().is_ok_and(|changed| !changed.is_empty()) {
@@ -228,7 +228,7 @@ mod tests {
             b"{\"ref\": \"refs/heads/main\"",
             b"{\"repository\": {\"id\": 1e99}}",
         ];
-        for kind in [HookKind::Github, HookKind::Gitea] {
+        for kind in [ForgeKind::Github, ForgeKind::Gitea] {
             for body in bodies.iter().copied().chain([deep.as_bytes()]) {
                 let read = read(kind, "push", body);
                 let error = read.changed.unwrap_err();
@@ -237,7 +237,7 @@ mod tests {
             }
         }
         for body in bodies.iter().copied() {
-            let read = read(HookKind::Gitlab, "Push Hook", body);
+            let read = read(ForgeKind::Gitlab, "Push Hook", body);
             assert!(read.changed.is_err() || read.changed.is_ok_and(|changed| changed.is_empty()));
         }
     }
@@ -247,17 +247,17 @@ mod tests {
         let long = "x".repeat(300);
         for name in ["refs/heads/../../x", "refs/heads/a b", "refs/heads/-x\u{7}", "", "main", long.as_str()] {
             let body = serde_json::json!({"repository": {"id": 1}, "ref": name}).to_string();
-            let read = read(HookKind::Github, "push", body.as_bytes());
+            let read = read(ForgeKind::Github, "push", body.as_bytes());
             assert_eq!(read.changed, Err(Unreadable::Branch), "{name}");
         }
         let shell = serde_json::json!({"repository": {"id": 1}, "ref": "refs/heads/$(id)"}).to_string();
-        let read = read(HookKind::Github, "push", shell.as_bytes());
+        let read = read(ForgeKind::Github, "push", shell.as_bytes());
         assert_eq!(read.changed.unwrap().branches[0].as_str(), "$(id)");
     }
 
     #[test]
     fn a_hook_about_no_repository_changes_nothing() {
-        let read = |body: &str| read(HookKind::Github, "push", body.as_bytes());
+        let read = |body: &str| read(ForgeKind::Github, "push", body.as_bytes());
         assert_eq!(read("{\"ref\": \"refs/heads/main\"}").changed, Err(Unreadable::Repository));
         let nowhere = read("{\"ref\": \"refs/tags/v1\", \"repository\": null}");
         assert_eq!((nowhere.repository, nowhere.changed), (None, Ok(Changed::default())));

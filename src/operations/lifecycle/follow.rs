@@ -73,7 +73,7 @@ async fn open(
         }
     }
     service.check(Some(fence)).await?;
-    match fleet.forge.merge(found.number, found.head).await {
+    match forge::urgently(fleet.forge.merge(found.number, found.head)).await {
         Ok(_) => {
             reached("merge");
             let found = fleet.forge.get(found.number).await?;
@@ -218,7 +218,7 @@ pub async fn merge(service: &Service, id: &ChangeId, actor: &str, head: Option<C
     let Some(head) = head.or(known) else {
         return Err(Problem::new("change.incomplete", "the change has no commit yet").into());
     };
-    match fleet.forge.merge(number, head).await {
+    match forge::urgently(fleet.forge.merge(number, head)).await {
         Ok(_) => {}
         Err(forge::Error::Conflict) if known == Some(head) => {
             let made = make(service, None, fleet, &change).await?;
@@ -231,7 +231,7 @@ pub async fn merge(service: &Service, id: &ChangeId, actor: &str, head: Option<C
                 let detail = "the fleet has moved on, and the change was rendered anew: look at it again";
                 return Err(Problem::new("change.regenerated", detail).into());
             }
-            fleet.forge.merge(number, made.commit).await.map_err(Problem::from)?;
+            forge::urgently(fleet.forge.merge(number, made.commit)).await.map_err(Problem::from)?;
         }
         Err(error) => return Err(Problem::from(error).into()),
     }

@@ -4,7 +4,7 @@ use super::make::{Made, intent_of, make};
 use super::service::{ServedFleet, Service, job_about};
 use super::{Failure, Kind, Next, as_json, close, follow, limits};
 use crate::domain::{ChangeId, ChangeState, Intent, Problem};
-use crate::forge::{MergeRequest, MergeRequestState};
+use crate::forge::{self, MergeRequest, MergeRequestState};
 use crate::git::BranchName;
 use crate::operations::change::branch_prefix;
 use crate::operations::{reached, tell};
@@ -22,6 +22,13 @@ pub async fn propose(service: &Service, fence: &Fence, id: &ChangeId) -> Result<
     if change.state != ChangeState::Accepted {
         return Ok(Next::Done);
     }
+    let is_urgent = change.action == "rollback";
+    let working = carry_out(service, fence, change);
+    // What undoes harm gets through when the forge takes little more.
+    if is_urgent { forge::urgently(working).await } else { working.await }
+}
+
+async fn carry_out(service: &Service, fence: &Fence, change: Change) -> Result<Next, Failure> {
     let fleet = service.fleet(&change.fleet)?;
     let intent = intent_of(&change)?;
     let rivals = rivals(service, &change, &intent).await?;

@@ -28,7 +28,7 @@ use super::auth::{Routes, Rule};
 use super::problem::{Answer, internal};
 use super::state::AppState;
 use crate::domain::Problem;
-use crate::forge::hooks::{self, Changed, HookKind, OTHER, Read};
+use crate::forge::hooks::{self, Changed, ForgeKind, OTHER, Read};
 use crate::operations::lifecycle::Hint;
 use crate::store::NewDelivery;
 use registry::Bound;
@@ -49,11 +49,11 @@ const MAX_DELIVERY: usize = 128;
 /// The routes.
 #[must_use]
 pub fn routes() -> Routes<AppState> {
-    let one = |kind: HookKind| post(move |State(state): State<AppState>, request: Request| take(kind, state, request));
+    let one = |kind: ForgeKind| post(move |State(state): State<AppState>, request: Request| take(kind, state, request));
     Routes::new()
-        .plain(Rule::Public, &[Method::POST], "/webhooks/github", one(HookKind::Github))
-        .plain(Rule::Public, &[Method::POST], "/webhooks/gitlab", one(HookKind::Gitlab))
-        .plain(Rule::Public, &[Method::POST], "/webhooks/gitea", one(HookKind::Gitea))
+        .plain(Rule::Public, &[Method::POST], "/webhooks/github", one(ForgeKind::Github))
+        .plain(Rule::Public, &[Method::POST], "/webhooks/gitlab", one(ForgeKind::Gitlab))
+        .plain(Rule::Public, &[Method::POST], "/webhooks/gitea", one(ForgeKind::Gitea))
 }
 
 /// What became of a delivery, as the sender and the counters are told.
@@ -74,7 +74,7 @@ enum End {
     Failed,
 }
 
-async fn take(kind: HookKind, state: AppState, request: Request) -> Response {
+async fn take(kind: ForgeKind, state: AppState, request: Request) -> Response {
     let mut event = OTHER;
     let taken = deliver(kind, &state, request, &mut event).await;
     let end = match &taken {
@@ -91,7 +91,7 @@ async fn take(kind: HookKind, state: AppState, request: Request) -> Response {
     }
 }
 
-async fn deliver(kind: HookKind, state: &AppState, request: Request, event: &mut &'static str) -> Result<End, Answer> {
+async fn deliver(kind: ForgeKind, state: &AppState, request: Request, event: &mut &'static str) -> Result<End, Answer> {
     let hooks = state.hooks();
     let headers = request.headers().clone();
     let claim = Claim::of(kind, &headers, jiff::Timestamp::now())?;
@@ -120,7 +120,7 @@ async fn deliver(kind: HookKind, state: &AppState, request: Request, event: &mut
 
 /// Checks who sent it, reads it, and checks that it is about what the sender's secret is for.
 async fn examine(
-    kind: HookKind,
+    kind: ForgeKind,
     hooks: &Arc<Hooks>,
     claim: Claim,
     headers: &HeaderMap,
@@ -155,22 +155,22 @@ fn refused() -> Problem {
 }
 
 /// What the header calls the event. It is not signed.
-fn event(kind: HookKind, headers: &HeaderMap) -> String {
+fn event(kind: ForgeKind, headers: &HeaderMap) -> String {
     let names: &[&str] = match kind {
-        HookKind::Github => &["x-github-event"],
-        HookKind::Gitlab => &["x-gitlab-event"],
-        HookKind::Gitea => &["x-forgejo-event", "x-gitea-event"],
+        ForgeKind::Github => &["x-github-event"],
+        ForgeKind::Gitlab => &["x-gitlab-event"],
+        ForgeKind::Gitea => &["x-forgejo-event", "x-gitea-event"],
     };
     let text = names.iter().find_map(|name| headers.get(*name)?.to_str().ok());
     text.unwrap_or_default().to_owned()
 }
 
 /// What the sender calls the delivery. It is sent again under the same name; without a name it is named by what is in it.
-fn delivery(kind: HookKind, headers: &HeaderMap, body: &[u8]) -> String {
+fn delivery(kind: ForgeKind, headers: &HeaderMap, body: &[u8]) -> String {
     let names: &[&str] = match kind {
-        HookKind::Github => &["x-github-delivery"],
-        HookKind::Gitlab => &["webhook-id", "x-gitlab-event-uuid", "idempotency-key"],
-        HookKind::Gitea => &["x-forgejo-delivery", "x-gitea-delivery"],
+        ForgeKind::Github => &["x-github-delivery"],
+        ForgeKind::Gitlab => &["webhook-id", "x-gitlab-event-uuid", "idempotency-key"],
+        ForgeKind::Gitea => &["x-forgejo-delivery", "x-gitea-delivery"],
     };
     let text = names.iter().find_map(|name| headers.get(*name)?.to_str().ok());
     let is_plain = |text: &&str| (1..=MAX_DELIVERY).contains(&text.len()) && text.bytes().all(|c| c.is_ascii_graphic());
@@ -178,7 +178,7 @@ fn delivery(kind: HookKind, headers: &HeaderMap, body: &[u8]) -> String {
 }
 
 /// What is written down of a delivery.
-fn arrival(kind: HookKind, source: &Bound, headers: &HeaderMap, body: &[u8], read: Read) -> Result<Arrival, Answer> {
+fn arrival(kind: ForgeKind, source: &Bound, headers: &HeaderMap, body: &[u8], read: Read) -> Result<Arrival, Answer> {
     let (what, changed) = match read.changed {
         Ok(changed) if changed.is_empty() => (What::Ended(None), changed),
         Ok(changed) => (What::Heard, changed),

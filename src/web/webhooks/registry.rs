@@ -13,14 +13,14 @@ use super::receive::LARGE_BODIES;
 use super::signature::{Claim, Secret};
 use crate::domain::Problem;
 use crate::forge::RepositoryId;
-use crate::forge::hooks::HookKind;
+use crate::forge::hooks::ForgeKind;
 use crate::store::FleetName;
 
 /// A repository whose forge sends deliveries here.
 #[derive(Clone, Debug)]
 pub struct HookSource {
     /// Which forge.
-    pub kind: HookKind,
+    pub kind: ForgeKind,
     /// The forge's name in the settings, under which its deliveries are kept.
     pub source: String,
     /// The repository on that forge.
@@ -42,7 +42,7 @@ pub(super) struct Bound {
 
 /// A secret with all that it is for. A GitHub App has one for all its repositories, which is then tried once.
 struct Group {
-    kind: HookKind,
+    kind: ForgeKind,
     secret: Secret,
     sources: Vec<Arc<Bound>>,
 }
@@ -74,7 +74,7 @@ impl Hooks {
     pub fn new(sources: impl IntoIterator<Item = HookSource>) -> Result<Self, Problem> {
         let blind = hmac::Key::generate(HMAC_SHA256, &SystemRandom::new())
             .map_err(|_| Problem::new("auth.keys", "the system gives no random numbers"))?;
-        let mut texts: Vec<(HookKind, SecretString)> = Vec::new();
+        let mut texts: Vec<(ForgeKind, SecretString)> = Vec::new();
         let mut hooks = Self::default();
         for source in sources {
             let place = |problem: Problem| problem.field(format!("{}/{}", source.source, source.repository));
@@ -87,7 +87,7 @@ impl Hooks {
                 fleet: source.fleet.clone(),
             });
             for text in &source.secrets {
-                let is_same = |(kind, known): &(HookKind, SecretString)| {
+                let is_same = |(kind, known): &(ForgeKind, SecretString)| {
                     *kind == source.kind && known.expose_secret() == text.expose_secret()
                 };
                 let at = match texts.iter().position(is_same) {
@@ -108,7 +108,7 @@ impl Hooks {
     }
 
     /// Whether anything of this kind may send.
-    pub(super) fn has(&self, kind: HookKind) -> bool {
+    pub(super) fn has(&self, kind: ForgeKind) -> bool {
         self.groups.iter().any(|group| group.kind == kind)
     }
 
@@ -118,7 +118,7 @@ impl Hooks {
     }
 
     /// What the signature of a delivery is for. Every secret is tried, so that it does not show which one it was.
-    pub(super) fn signed(&self, kind: HookKind, claim: &Claim, body: &Bytes) -> Vec<Arc<Bound>> {
+    pub(super) fn signed(&self, kind: ForgeKind, claim: &Claim, body: &Bytes) -> Vec<Arc<Bound>> {
         let groups = self.groups.iter().filter(|group| group.kind == kind);
         groups.filter(|group| group.secret.proves(claim, body)).flat_map(|group| group.sources.clone()).collect()
     }

@@ -12,7 +12,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 
 use super::refused;
 use crate::domain::Problem;
-use crate::forge::hooks::HookKind;
+use crate::forge::hooks::ForgeKind;
 
 /// How far the clock of a sender may be from ours, in seconds.
 const MAX_SKEW: u64 = 300;
@@ -45,14 +45,14 @@ impl Claim {
     ///
     /// # Errors
     /// `hook.signature` if there is no claim in the right form; `hook.replay` for a signed one of another time.
-    pub(super) fn of(kind: HookKind, headers: &HeaderMap, now: Timestamp) -> Result<Self, Problem> {
+    pub(super) fn of(kind: ForgeKind, headers: &HeaderMap, now: Timestamp) -> Result<Self, Problem> {
         match kind {
-            HookKind::Github => {
+            ForgeKind::Github => {
                 let text = only(headers, "x-hub-signature-256")?.ok_or_else(refused)?;
                 let hex = text.strip_prefix("sha256=").ok_or_else(refused)?;
                 from_hex(hex).map(Self::OfBody).ok_or_else(refused)
             }
-            HookKind::Gitea => {
+            ForgeKind::Gitea => {
                 // Forgejo sends its own header and that of Gitea.
                 let (forgejo, gitea) = (only(headers, "x-forgejo-signature")?, only(headers, "x-gitea-signature")?);
                 let hex = match (forgejo, gitea) {
@@ -61,7 +61,7 @@ impl Claim {
                 };
                 from_hex(hex).map(Self::OfBody).ok_or_else(refused)
             }
-            HookKind::Gitlab => {
+            ForgeKind::Gitlab => {
                 let token = only(headers, "x-gitlab-token")?.filter(|token| !token.is_empty()).map(str::to_owned);
                 let signed = Signed::of(headers, now)?;
                 if token.is_none() && signed.is_none() {
@@ -161,24 +161,24 @@ impl Secret {
     ///
     /// # Errors
     /// `hook.secret` if nothing could be proved with it.
-    pub(super) fn new(kind: HookKind, blind: &hmac::Key, secret: &SecretString) -> Result<Self, Problem> {
+    pub(super) fn new(kind: ForgeKind, blind: &hmac::Key, secret: &SecretString) -> Result<Self, Problem> {
         let text = secret.expose_secret();
         let long_enough = |bytes: &[u8]| {
             let detail = format!("a secret of a webhook has at least {MIN_SECRET} bytes");
             if bytes.len() >= MIN_SECRET { Ok(()) } else { Err(Problem::new("hook.secret", detail)) }
         };
         match (kind, text.strip_prefix(SIGNING)) {
-            (HookKind::Gitlab, Some(encoded)) => {
+            (ForgeKind::Gitlab, Some(encoded)) => {
                 let invalid = || Problem::new("hook.secret", "after `whsec_` a secret goes on in base64");
                 let bytes = STANDARD.decode(encoded).map_err(|_| invalid())?;
                 long_enough(&bytes)?;
                 Ok(Self::Signing(hmac::Key::new(HMAC_SHA256, &bytes)))
             }
-            (HookKind::Gitlab, None) => {
+            (ForgeKind::Gitlab, None) => {
                 long_enough(text.as_bytes())?;
                 Ok(Self::Token { blind: blind.clone(), tag: hmac::sign(blind, text.as_bytes()) })
             }
-            (HookKind::Github | HookKind::Gitea, _) => {
+            (ForgeKind::Github | ForgeKind::Gitea, _) => {
                 long_enough(text.as_bytes())?;
                 Ok(Self::Body(hmac::Key::new(HMAC_SHA256, text.as_bytes())))
             }
@@ -217,14 +217,14 @@ mod tests {
     fn secrets_that_prove_nothing_are_refused() {
         let blind = hmac::Key::new(HMAC_SHA256, &[7; 32]);
         let secret = |kind, text: &str| Secret::new(kind, &blind, &SecretString::from(text)).map(|_| ());
-        for kind in [HookKind::Github, HookKind::Gitlab, HookKind::Gitea] {
+        for kind in [ForgeKind::Github, ForgeKind::Gitlab, ForgeKind::Gitea] {
             assert_eq!(secret(kind, "").unwrap_err().code, "hook.secret");
             assert!(secret(kind, "fifteen bytes..").is_err());
             assert!(secret(kind, "sixteen bytes...").is_ok());
         }
         for bad in ["whsec_", "whsec_c2hvcnQ=", "whsec_not base64 but long enough"] {
-            assert!(secret(HookKind::Gitlab, bad).is_err(), "{bad}");
+            assert!(secret(ForgeKind::Gitlab, bad).is_err(), "{bad}");
         }
-        assert!(secret(HookKind::Gitlab, "whsec_MDEyMzQ1Njc4OWFiY2RlZg==").is_ok());
+        assert!(secret(ForgeKind::Gitlab, "whsec_MDEyMzQ1Njc4OWFiY2RlZg==").is_ok());
     }
 }

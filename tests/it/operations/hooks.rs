@@ -16,7 +16,7 @@ use tower::ServiceExt as _;
 use wooo::cluster::{Clusters, Timing as ClusterTiming};
 use wooo::domain::fleet::{Delivery, Provider, SecretBackend};
 use wooo::domain::{Action, ChangeState, Intent};
-use wooo::forge::hooks::HookKind;
+use wooo::forge::hooks::ForgeKind;
 use wooo::forge::{
     Body, Comments as _, Filter, LocalForge, LocalForges, MergeRequest, MergeRequestNumber, MergeRequestState,
     MergeRequests as _, PageRequest, User,
@@ -138,7 +138,7 @@ impl World {
 
     async fn deliver(&self, hook: &Hook) {
         let body = hook.body.to_string();
-        let request = signed(HookKind::Github, SECRET, hook.event, &hook.delivery, body.as_bytes());
+        let request = signed(ForgeKind::Github, SECRET, hook.event, &hook.delivery, body.as_bytes());
         let answer = self.router.clone().oneshot(request).await.unwrap();
         assert!(answer.status().is_success(), "{}", answer.status());
     }
@@ -236,7 +236,7 @@ impl Play<'_> {
             return;
         }
         let mut body = body;
-        body["repository"] = json!({"id": repository(HookKind::Github).0});
+        body["repository"] = json!({"id": repository(ForgeKind::Github).0});
         let hook = Hook { event, delivery: format!("d-{}", self.sent), body };
         for _ in 0..if self.chance(30) { 3 } else { 1 } {
             self.wire.push(hook.clone());
@@ -455,7 +455,7 @@ impl World {
     async fn push_all(&self, hooks: &[(&'static str, Value)]) {
         for (index, (event, body)) in hooks.iter().enumerate() {
             let mut body = body.clone();
-            body["repository"] = json!({"id": repository(HookKind::Github).0});
+            body["repository"] = json!({"id": repository(ForgeKind::Github).0});
             self.deliver(&Hook { event, delivery: format!("burst-{index}"), body }).await;
         }
     }

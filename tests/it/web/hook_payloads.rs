@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
-use wooo::forge::hooks::HookKind;
+use wooo::forge::hooks::ForgeKind;
 use wooo::store::Store;
 use wooo::web::webhooks::HookSource;
 
@@ -15,29 +15,29 @@ const BRANCH: &str = "wooo/shop/production/deploy-3f2a91c4";
 const CANARY: &str = "canary-9f3e";
 
 /// The header of a fixture, and what it says has changed.
-fn expected(kind: HookKind, name: &str) -> (&'static str, Value) {
+fn expected(kind: ForgeKind, name: &str) -> (&'static str, Value) {
     let (request, comment) = (json!({"merge_requests": [7]}), json!({"comments": [7]}));
     let (branch, base, nothing) = (json!({"branches": [BRANCH]}), json!({"branches": ["main"]}), json!({}));
     match (kind, name) {
-        (HookKind::Github, "ping") => ("ping", nothing),
-        (HookKind::Github, "star_created") => ("star", nothing),
-        (HookKind::Github, "installation_created") => ("installation", nothing),
-        (HookKind::Github, "status") => ("status", branch),
-        (HookKind::Github, "check_run_completed") => ("check_run", request),
-        (HookKind::Github, "check_suite_completed") => ("check_suite", request),
-        (HookKind::Github, "pull_request_review_submitted") => ("pull_request_review", request),
-        (HookKind::Gitea, "pull_request_approved") => ("pull_request_approved", request),
-        (HookKind::Gitea, "pull_request_review_comment") => ("pull_request_comment", request),
-        (HookKind::Gitea, "fork") => ("fork", nothing),
-        (HookKind::Gitlab, "note_created") => ("Note Hook", comment),
-        (HookKind::Gitlab, "pipeline_of_merge_request") => ("Pipeline Hook", request),
-        (HookKind::Gitlab, "pipeline_of_branch") => ("Pipeline Hook", branch),
-        (HookKind::Gitlab, "build") => ("Job Hook", branch),
-        (HookKind::Gitlab, "push_branch_deleted") => ("Push Hook", branch),
-        (HookKind::Gitlab, name) if name.starts_with("merge_request_") => ("Merge Request Hook", request),
-        (HookKind::Gitlab, "push_base") => ("Push Hook", base),
-        (HookKind::Gitlab, "push_branch") => ("Push Hook", branch),
-        (HookKind::Gitlab, _) => ("System Hook", nothing),
+        (ForgeKind::Github, "ping") => ("ping", nothing),
+        (ForgeKind::Github, "star_created") => ("star", nothing),
+        (ForgeKind::Github, "installation_created") => ("installation", nothing),
+        (ForgeKind::Github, "status") => ("status", branch),
+        (ForgeKind::Github, "check_run_completed") => ("check_run", request),
+        (ForgeKind::Github, "check_suite_completed") => ("check_suite", request),
+        (ForgeKind::Github, "pull_request_review_submitted") => ("pull_request_review", request),
+        (ForgeKind::Gitea, "pull_request_approved") => ("pull_request_approved", request),
+        (ForgeKind::Gitea, "pull_request_review_comment") => ("pull_request_comment", request),
+        (ForgeKind::Gitea, "fork") => ("fork", nothing),
+        (ForgeKind::Gitlab, "note_created") => ("Note Hook", comment),
+        (ForgeKind::Gitlab, "pipeline_of_merge_request") => ("Pipeline Hook", request),
+        (ForgeKind::Gitlab, "pipeline_of_branch") => ("Pipeline Hook", branch),
+        (ForgeKind::Gitlab, "build") => ("Job Hook", branch),
+        (ForgeKind::Gitlab, "push_branch_deleted") => ("Push Hook", branch),
+        (ForgeKind::Gitlab, name) if name.starts_with("merge_request_") => ("Merge Request Hook", request),
+        (ForgeKind::Gitlab, "push_base") => ("Push Hook", base),
+        (ForgeKind::Gitlab, "push_branch") => ("Push Hook", branch),
+        (ForgeKind::Gitlab, _) => ("System Hook", nothing),
         (_, name) if name.starts_with("pull_request_") => ("pull_request", request),
         (_, "push_base") => ("push", base),
         (_, "push_branch") => ("push", branch),
@@ -51,7 +51,7 @@ fn expected(kind: HookKind, name: &str) -> (&'static str, Value) {
     }
 }
 
-fn fixtures(kind: HookKind) -> Vec<(String, Vec<u8>)> {
+fn fixtures(kind: ForgeKind) -> Vec<(String, Vec<u8>)> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/payloads").join(kind.to_string());
     json_files(&folder).into_iter().map(|path| (stem(&path), std::fs::read(&path).unwrap())).collect()
 }
@@ -70,7 +70,7 @@ fn stem(path: &Path) -> String {
 #[tokio::test]
 async fn every_event_is_reduced_to_what_changed_and_nothing_else_is_kept() {
     let inbox = Inbox::new(Store::open("sqlite::memory:").await.unwrap());
-    for kind in [HookKind::Github, HookKind::Gitlab, HookKind::Gitea] {
+    for kind in [ForgeKind::Github, ForgeKind::Gitlab, ForgeKind::Gitea] {
         let fixtures = fixtures(kind);
         assert!(fixtures.len() >= 15, "{kind}");
         for (name, body) in fixtures {
@@ -97,7 +97,7 @@ async fn forgejo_is_understood() {
     let body = std::fs::read("fixtures/payloads/gitea/pull_request_closed.json").unwrap();
     let mac = hex_mac(SECRET, &body);
     let forgejo = || {
-        let mut request = unsigned(HookKind::Gitea, "other", "other", &body);
+        let mut request = unsigned(ForgeKind::Gitea, "other", "other", &body);
         for name in ["x-gitea-event", "x-gitea-delivery"] {
             request.headers_mut().remove(name);
         }
@@ -130,7 +130,7 @@ async fn githubs_own_examples_are_taken() {
     let inbox = Inbox::with(Store::open("sqlite::memory:").await.unwrap(), ids.iter().map(source).collect());
     let (mut queued, mut words) = (BTreeSet::new(), BTreeMap::<String, usize>::new());
     for (number, (event, example)) in examples.iter().enumerate() {
-        let request = signed(HookKind::Github, SECRET, event, &number.to_string(), example.to_string().as_bytes());
+        let request = signed(ForgeKind::Github, SECRET, event, &number.to_string(), example.to_string().as_bytes());
         let heard = inbox.send(request).await;
         assert!((200..300).contains(&heard.status), "{event}: {}\n{example:#}", heard.text);
         let word = heard.body["status"].as_str().unwrap().to_owned();

@@ -12,7 +12,7 @@ use secrecy::SecretString;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
 use wooo::cluster::{Clusters, Timing as ClusterTiming};
-use wooo::forge::hooks::HookKind;
+use wooo::forge::hooks::ForgeKind;
 use wooo::git::NetworkPolicy;
 use wooo::operations::dns;
 use wooo::operations::lifecycle::{Service, Timing};
@@ -32,11 +32,11 @@ pub(crate) const OTHER_SECRET: &str = "a secret of another tenant's webhook";
 pub(crate) const SIGNING: &str = "whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=";
 
 /// The ids of the fixtures' repositories, and those of another tenant's.
-pub(crate) const fn repository(kind: HookKind) -> (u64, u64) {
+pub(crate) const fn repository(kind: ForgeKind) -> (u64, u64) {
     match kind {
-        HookKind::Github => (424_242, 434_343),
-        HookKind::Gitlab => (5252, 5353),
-        HookKind::Gitea => (6262, 6363),
+        ForgeKind::Github => (424_242, 434_343),
+        ForgeKind::Gitlab => (5252, 5353),
+        ForgeKind::Gitea => (6262, 6363),
     }
 }
 
@@ -48,7 +48,7 @@ pub(crate) struct Inbox {
 
 /// Two repositories of two tenants on each forge.
 pub(crate) fn sources() -> Vec<HookSource> {
-    let source = |kind: HookKind, id: u64, fleet: &str, secrets: &[&str]| HookSource {
+    let source = |kind: ForgeKind, id: u64, fleet: &str, secrets: &[&str]| HookSource {
         kind,
         source: format!("our-{kind}"),
         repository: id.to_string().parse().unwrap(),
@@ -56,10 +56,10 @@ pub(crate) fn sources() -> Vec<HookSource> {
         secrets: secrets.iter().map(|text| SecretString::from(*text)).collect(),
     };
     let mut sources = Vec::new();
-    for kind in [HookKind::Github, HookKind::Gitlab, HookKind::Gitea] {
+    for kind in [ForgeKind::Github, ForgeKind::Gitlab, ForgeKind::Gitea] {
         let (ours, theirs) = repository(kind);
         let secrets: &[&str] =
-            if kind == HookKind::Gitlab { &[SECRET, SIGNING] } else { &[SECRET, "an older secret that counts"] };
+            if kind == ForgeKind::Gitlab { &[SECRET, SIGNING] } else { &[SECRET, "an older secret that counts"] };
         sources.push(source(kind, ours, "main", secrets));
         sources.push(source(kind, theirs, "other", &[OTHER_SECRET]));
     }
@@ -123,12 +123,12 @@ pub(crate) fn signature(secret: &str, id: &str, timestamp: i64, body: &[u8]) -> 
 }
 
 /// A delivery without any signature.
-pub(crate) fn unsigned(kind: HookKind, event: &str, delivery: &str, body: &[u8]) -> Request<Body> {
+pub(crate) fn unsigned(kind: ForgeKind, event: &str, delivery: &str, body: &[u8]) -> Request<Body> {
     let builder = Request::post(format!("/webhooks/{kind}")).header("content-type", "application/json");
     let builder = match kind {
-        HookKind::Github => builder.header("x-github-event", event).header("x-github-delivery", delivery),
-        HookKind::Gitlab => builder.header("x-gitlab-event", event).header("x-gitlab-event-uuid", delivery),
-        HookKind::Gitea => builder.header("x-gitea-event", event).header("x-gitea-delivery", delivery),
+        ForgeKind::Github => builder.header("x-github-event", event).header("x-github-delivery", delivery),
+        ForgeKind::Gitlab => builder.header("x-gitlab-event", event).header("x-gitlab-event-uuid", delivery),
+        ForgeKind::Gitea => builder.header("x-gitea-event", event).header("x-gitea-delivery", delivery),
     };
     builder.body(Body::from(body.to_vec())).unwrap()
 }
@@ -142,11 +142,11 @@ pub(crate) fn with(mut request: Request<Body>, headers: &[(&'static str, &str)])
 }
 
 /// A delivery as its forge signs it.
-pub(crate) fn signed(kind: HookKind, secret: &str, event: &str, delivery: &str, body: &[u8]) -> Request<Body> {
+pub(crate) fn signed(kind: ForgeKind, secret: &str, event: &str, delivery: &str, body: &[u8]) -> Request<Body> {
     let request = unsigned(kind, event, delivery, body);
     match kind {
-        HookKind::Github => with(request, &[("x-hub-signature-256", &format!("sha256={}", hex_mac(secret, body)))]),
-        HookKind::Gitlab => with(request, &[("x-gitlab-token", secret)]),
-        HookKind::Gitea => with(request, &[("x-gitea-signature", &hex_mac(secret, body))]),
+        ForgeKind::Github => with(request, &[("x-hub-signature-256", &format!("sha256={}", hex_mac(secret, body)))]),
+        ForgeKind::Gitlab => with(request, &[("x-gitlab-token", secret)]),
+        ForgeKind::Gitea => with(request, &[("x-gitea-signature", &hex_mac(secret, body))]),
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use axum::body::Body;
 use axum::http::Request;
 use serde_json::{Value, json};
-use wooo::forge::hooks::HookKind;
+use wooo::forge::hooks::ForgeKind;
 use wooo::store::{Options, Store};
 use wooo::web::webhooks::{HookSource, Hooks, MAX_BODY};
 
@@ -16,7 +16,7 @@ use super::hook_world::{
 use crate::postgres::Postgres;
 use crate::store::{Database, on_both};
 
-const KINDS: [HookKind; 3] = [HookKind::Github, HookKind::Gitlab, HookKind::Gitea];
+const KINDS: [ForgeKind; 3] = [ForgeKind::Github, ForgeKind::Gitlab, ForgeKind::Gitea];
 
 on_both!(
     a_hundred_copies_at_once_are_one_delivery,
@@ -25,16 +25,16 @@ on_both!(
 );
 
 /// A push to a branch of a repository.
-fn push(kind: HookKind, repository: u64) -> Vec<u8> {
+fn push(kind: ForgeKind, repository: u64) -> Vec<u8> {
     let body = match kind {
-        HookKind::Gitlab => json!({"object_kind": "push", "ref": "refs/heads/main", "project_id": repository}),
+        ForgeKind::Gitlab => json!({"object_kind": "push", "ref": "refs/heads/main", "project_id": repository}),
         _ => json!({"ref": "refs/heads/main", "repository": {"id": repository}}),
     };
     body.to_string().into_bytes()
 }
 
-fn event(kind: HookKind) -> &'static str {
-    if kind == HookKind::Gitlab { "Push Hook" } else { "push" }
+fn event(kind: ForgeKind) -> &'static str {
+    if kind == ForgeKind::Gitlab { "Push Hook" } else { "push" }
 }
 
 fn now() -> i64 {
@@ -53,7 +53,7 @@ fn without_trace(heard: Heard) -> (u16, Value) {
 }
 
 /// Signatures that are wrong for this body of our repository, in each way that somebody might try.
-fn wrong(kind: HookKind, body: &[u8]) -> Vec<(&'static str, Vec<(&'static str, String)>)> {
+fn wrong(kind: ForgeKind, body: &[u8]) -> Vec<(&'static str, Vec<(&'static str, String)>)> {
     let mac = hex_mac(SECRET, body);
     let mut changed = body.to_vec();
     changed[5] ^= 1;
@@ -71,7 +71,7 @@ fn wrong(kind: HookKind, body: &[u8]) -> Vec<(&'static str, Vec<(&'static str, S
     ];
     let mut all: Vec<(&str, Vec<(&str, String)>)> = vec![("none", Vec::new())];
     match kind {
-        HookKind::Github => {
+        ForgeKind::Github => {
             let header = |text: &str| ("x-hub-signature-256", format!("sha256={text}"));
             all.extend(variants.iter().map(|(what, text)| (*what, vec![header(text)])));
             all.push(("sha1 only", vec![("x-hub-signature", format!("sha1={}", &mac[..40]))]));
@@ -81,13 +81,13 @@ fn wrong(kind: HookKind, body: &[u8]) -> Vec<(&'static str, Vec<(&'static str, S
             all.push(("the header of Gitea", vec![("x-gitea-signature", mac.clone())]));
             all.push(("a right one after a wrong one", vec![header(&"0".repeat(64)), header(&mac)]));
         }
-        HookKind::Gitea => {
+        ForgeKind::Gitea => {
             let header = |text: &str| ("x-gitea-signature", text.to_owned());
             all.extend(variants.iter().map(|(what, text)| (*what, vec![header(text)])));
             all.push(("two headers", vec![header(&mac), header(&mac)]));
             all.push(("a name", vec![("x-gitea-signature", format!("sha256={mac}"))]));
         }
-        HookKind::Gitlab => {
+        ForgeKind::Gitlab => {
             let token = |text: &str| ("x-gitlab-token", text.to_owned());
             for (what, text) in [
                 ("empty", ""),
@@ -140,7 +140,7 @@ async fn whoever_has_no_valid_secret_gets_one_answer_and_leaves_no_trace() {
             answers.push((format!("{kind}: {id}"), without_trace(heard)));
         }
         // The secret of another forge.
-        let elsewhere = if kind == HookKind::Github { HookKind::Gitea } else { HookKind::Github };
+        let elsewhere = if kind == ForgeKind::Github { ForgeKind::Gitea } else { ForgeKind::Github };
         let request = signed(elsewhere, SECRET, "push", "d-1", &push(elsewhere, repository(kind).0));
         answers.push((format!("{elsewhere}: a repository of {kind}"), without_trace(inbox.send(request).await)));
     }
@@ -165,18 +165,18 @@ async fn each_form_of_a_right_signature_is_believed() {
             assert_eq!(heard.status, 202, "{kind} {id}: {}", heard.text);
         }
     }
-    for kind in [HookKind::Github, HookKind::Gitea] {
+    for kind in [ForgeKind::Github, ForgeKind::Gitea] {
         let body = push(kind, repository(kind).0);
         let heard = inbox.send(signed(kind, "an older secret that counts", "push", "d-2", &body)).await;
         assert_eq!(heard.status, 202, "while a secret is changed both count: {}", heard.text);
         expected += 1;
     }
-    let body = push(HookKind::Gitlab, repository(HookKind::Gitlab).0);
+    let body = push(ForgeKind::Gitlab, repository(ForgeKind::Gitlab).0);
     let (time, other) = (now(), signature("whsec_YW5vdGhlciBzZWNyZXQgdGhhdCBpcyBub3QgaGVyZQ==", "m-1", now(), &body));
     let signatures = format!("v1a,xyz v1,{other} v1, v1,{}", signature(SIGNING, "m-1", time, &body));
     let headers =
         [("webhook-id", "m-1"), ("webhook-timestamp", &time.to_string()), ("webhook-signature", signatures.as_str())];
-    let heard = inbox.send(with(unsigned(HookKind::Gitlab, "Push Hook", "d-3", &body), &headers)).await;
+    let heard = inbox.send(with(unsigned(ForgeKind::Gitlab, "Push Hook", "d-3", &body), &headers)).await;
     assert_eq!(heard.status, 202, "one of several signatures is right: {}", heard.text);
     assert_eq!(inbox.kept().await.0, expected + 1);
 }
@@ -184,7 +184,7 @@ async fn each_form_of_a_right_signature_is_believed() {
 #[tokio::test]
 async fn a_delivery_of_another_time_is_a_replay() {
     let inbox = memory().await;
-    let kind = HookKind::Gitlab;
+    let kind = ForgeKind::Gitlab;
     let body = push(kind, repository(kind).0);
     let send = |skew: i64| {
         let time = now() + skew;
@@ -207,29 +207,29 @@ async fn a_delivery_of_another_time_is_a_replay() {
 
 async fn a_hundred_copies_at_once_are_one_delivery(database: Database) {
     let inbox = Inbox::new(database.open().await);
-    let body = push(HookKind::Github, repository(HookKind::Github).0);
-    let copies = (0..100).map(|_| inbox.send(signed(HookKind::Github, SECRET, "push", "d-1", &body)));
+    let body = push(ForgeKind::Github, repository(ForgeKind::Github).0);
+    let copies = (0..100).map(|_| inbox.send(signed(ForgeKind::Github, SECRET, "push", "d-1", &body)));
     let heard = futures::future::join_all(copies).await;
     let count = |status: u16| heard.iter().filter(|heard| heard.status == status).count();
     assert_eq!((count(202), count(200)), (1, 99));
     assert_eq!(inbox.kept().await, (1, 1));
     // Another repository's delivery of the same name is another delivery.
-    let theirs = push(HookKind::Github, repository(HookKind::Github).1);
-    assert_eq!(inbox.send(signed(HookKind::Github, OTHER_SECRET, "push", "d-1", &theirs)).await.status, 202);
+    let theirs = push(ForgeKind::Github, repository(ForgeKind::Github).1);
+    assert_eq!(inbox.send(signed(ForgeKind::Github, OTHER_SECRET, "push", "d-1", &theirs)).await.status, 202);
     assert_eq!(inbox.kept().await, (2, 1));
 }
 
 async fn a_burst_is_kept_whole_and_makes_one_job(database: Database) {
     let inbox = Inbox::new(database.open().await);
-    let body = push(HookKind::Gitea, repository(HookKind::Gitea).0);
+    let body = push(ForgeKind::Gitea, repository(ForgeKind::Gitea).0);
     let burst =
-        (0..500).map(|number| inbox.send(signed(HookKind::Gitea, SECRET, "push", &format!("d-{number}"), &body)));
+        (0..500).map(|number| inbox.send(signed(ForgeKind::Gitea, SECRET, "push", &format!("d-{number}"), &body)));
     let heard = futures::future::join_all(burst).await;
     assert!(heard.iter().all(|heard| heard.status == 202));
     assert_eq!(inbox.kept().await, (500, 1));
     // Without a name, a delivery is named by what is in it.
     for status in [202, 200] {
-        let mut nameless = signed(HookKind::Gitea, SECRET, "push", "x", &body);
+        let mut nameless = signed(ForgeKind::Gitea, SECRET, "push", "x", &body);
         nameless.headers_mut().remove("x-gitea-delivery");
         assert_eq!(inbox.send(nameless).await.status, status);
     }
@@ -253,9 +253,9 @@ async fn what_cannot_be_read_is_kept_and_ends_there(database: Database) {
         deep_object.as_bytes(),
     ];
     for (number, body) in bodies.iter().enumerate() {
-        let heard = inbox.send(signed(HookKind::Github, SECRET, "push", &format!("d-{number}"), body)).await;
+        let heard = inbox.send(signed(ForgeKind::Github, SECRET, "push", &format!("d-{number}"), body)).await;
         assert_eq!((heard.status, &heard.body["status"]), (200, &json!("unreadable")), "{number}: {}", heard.text);
-        let named = format!("{}:d-{number}", repository(HookKind::Github).0);
+        let named = format!("{}:d-{number}", repository(ForgeKind::Github).0);
         let kept = inbox.store.delivery_named("our-github", &named).await.unwrap().unwrap();
         assert!(kept.error.is_some() && kept.processed_at.is_some(), "{kept:?}");
         assert!(kept.content.body.len() < 100, "{kept:?}");
@@ -273,13 +273,13 @@ async fn what_cannot_be_read_is_kept_and_ends_there(database: Database) {
 #[tokio::test]
 async fn made_up_events_make_no_new_series() {
     let inbox = memory().await;
-    let body = push(HookKind::Github, repository(HookKind::Github).0);
+    let body = push(ForgeKind::Github, repository(ForgeKind::Github).0);
     for number in 0..20 {
         let heard = inbox
-            .send(signed(HookKind::Github, SECRET, &format!("made-up-{number}"), &number.to_string(), &body))
+            .send(signed(ForgeKind::Github, SECRET, &format!("made-up-{number}"), &number.to_string(), &body))
             .await;
         assert_eq!((heard.status, &heard.body["status"]), (200, &json!("ignored")));
-        let refused = inbox.send(unsigned(HookKind::Github, &format!("made-up-{number}"), "d", &body)).await;
+        let refused = inbox.send(unsigned(ForgeKind::Github, &format!("made-up-{number}"), "d", &body)).await;
         assert_eq!(refused.status, 403);
     }
     let metrics = inbox.send(Request::get("/metrics").body(Body::empty()).unwrap()).await.text;
@@ -290,7 +290,7 @@ async fn made_up_events_make_no_new_series() {
 #[tokio::test]
 async fn a_body_is_json_plain_and_not_too_large() {
     let inbox = memory().await;
-    let (kind, body) = (HookKind::Github, push(HookKind::Github, repository(HookKind::Github).0));
+    let (kind, body) = (ForgeKind::Github, push(ForgeKind::Github, repository(ForgeKind::Github).0));
     for content_type in ["text/plain", "application/x-www-form-urlencoded", ""] {
         let mut request = signed(kind, SECRET, "push", "d-1", &body);
         request.headers_mut().insert("content-type", content_type.parse().unwrap());
@@ -324,17 +324,17 @@ async fn large_bodies_wait_for_room_elsewhere() {
     let slow = (0..8).map(|_| {
         let first = futures::stream::iter([Ok::<_, std::io::Error>(body.clone())]);
         let stream = futures::StreamExt::chain(first, futures::stream::pending());
-        let (parts, _) = signed(HookKind::Github, SECRET, "push", "slow", b"").into_parts();
+        let (parts, _) = signed(ForgeKind::Github, SECRET, "push", "slow", b"").into_parts();
         inbox.send(Request::from_parts(parts, Body::from_stream(stream)))
     });
     let held = futures::future::join_all(slow);
     let check = async {
         tokio::time::sleep(Duration::from_millis(200)).await;
-        let heard = inbox.send(signed(HookKind::Github, SECRET, "push", "d-1", &body)).await;
+        let heard = inbox.send(signed(ForgeKind::Github, SECRET, "push", "d-1", &body)).await;
         assert!(heard.headers.contains_key("retry-after"));
         heard.problem(503, "service.busy");
-        let small = push(HookKind::Github, repository(HookKind::Github).0);
-        assert_eq!(inbox.send(signed(HookKind::Github, SECRET, "push", "d-2", &small)).await.status, 202);
+        let small = push(ForgeKind::Github, repository(ForgeKind::Github).0);
+        assert_eq!(inbox.send(signed(ForgeKind::Github, SECRET, "push", "d-2", &small)).await.status, 202);
     };
     let ((), held) = tokio::join!(check, held);
     for heard in held {
@@ -348,8 +348,8 @@ async fn without_a_database_the_sender_is_told_to_come_back() {
     let postgres = Postgres::start();
     let options = Options { acquire_timeout: Duration::from_secs(1), ..Options::default() };
     let inbox = Inbox::new(Store::open_with(&postgres.database(), &options).await.unwrap());
-    let body = push(HookKind::Gitea, repository(HookKind::Gitea).0);
-    let request = |delivery: &str| signed(HookKind::Gitea, SECRET, "push", delivery, &body);
+    let body = push(ForgeKind::Gitea, repository(ForgeKind::Gitea).0);
+    let request = |delivery: &str| signed(ForgeKind::Gitea, SECRET, "push", delivery, &body);
     assert_eq!(inbox.send(request("d-1")).await.status, 202);
     postgres.stop();
     for _ in 0..3 {

@@ -118,7 +118,7 @@ pub(crate) async fn assemble(settings: &ServiceSettings, address: SocketAddr) ->
 }
 
 /// Where this machine's copy of a fleet behind a URL is. Replicas that share the data folder have a copy each.
-pub(super) fn copy_folder(settings: &ServiceSettings, fleet: &FleetName) -> PathBuf {
+pub(crate) fn copy_folder(settings: &ServiceSettings, fleet: &FleetName) -> PathBuf {
     settings.data.join("copies").join(host_name()).join(fleet.as_str())
 }
 

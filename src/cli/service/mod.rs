@@ -8,7 +8,8 @@ mod offline;
 mod settings;
 mod website;
 
-pub(super) use assemble::{Assembled, assemble};
+pub(super) use assemble::{Assembled, assemble, copy_folder};
+pub(super) use forges::{Forges, Opened};
 pub(super) use offline::{local_fleets, offline};
 pub(super) use settings::ServiceSettings;
 pub(super) use website::{Website, listen};

@@ -1,6 +1,7 @@
 //! `wooo doctor`.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use secrecy::SecretString;
 use serde_json::Value;
@@ -10,9 +11,11 @@ use super::place;
 use crate::cli::args::DoctorArgs;
 use crate::cli::client::{Service, Target};
 use crate::cli::output::{Printer, counted};
-use crate::cli::service::{ServiceSettings, local_fleets};
+use crate::cli::service::{Forges, Opened, ServiceSettings, copy_folder, local_fleets};
 use crate::domain::{FleetSettings, Problem, Problems};
+use crate::forge::{Permission, StatusContext};
 use crate::operations::doctor::{self, Check, Verdict};
+use crate::operations::lifecycle::ServedFleet;
 use crate::operations::place::Place;
 
 pub(in crate::cli) fn run(args: &DoctorArgs, printer: &Printer) -> Result<bool, Problems> {
@@ -76,6 +79,10 @@ fn service(path: &Path, settings: &ServiceSettings) -> Result<Vec<Check>, Proble
     }
     let rest = super::serve::runtime()?.block_on(async {
         let mut checks = vec![doctor::database(&settings.database()).await];
+        match remote_fleets(settings, &mut fleets).await {
+            Ok(found) => checks.extend(found),
+            Err(problem) => checks.extend(Check::problems("forges", &[problem])),
+        }
         for fleet in &fleets {
             for (name, profile) in &fleet.clusters {
                 match settings.clusters.get(name) {
@@ -103,6 +110,63 @@ fn service(path: &Path, settings: &ServiceSettings) -> Result<Vec<Check>, Proble
     });
     checks.extend(rest);
     Ok(checks)
+}
+
+/// The fleets on other forges: whether the credential opens them, and what their branches ask for.
+async fn remote_fleets(settings: &ServiceSettings, known: &mut Vec<FleetSettings>) -> Result<Vec<Check>, Problem> {
+    crate::cluster::install_crypto_provider();
+    let mut checks = Vec::new();
+    let remote = Forges::new(settings).await?;
+    for (name, fleet) in settings.fleets()? {
+        let Some(forge) = &fleet.forge else { continue };
+        let about = format!("fleet {name}");
+        match remote.open(forge, &fleet.repository, fleet.id).await {
+            Ok(opened) => {
+                checks.extend(on_forge(&about, &opened, fleet.id).await);
+                let source = remote.source(&opened, copy_folder(settings, &name))?;
+                match ServedFleet::new(name, Arc::clone(&opened.forge), source).settings().await {
+                    Ok(settings) => known.push(settings),
+                    Err(problems) => checks.extend(Check::problems(&about, problems.as_slice())),
+                }
+            }
+            Err(problem) => checks.extend(Check::problems(&about, &[problem])),
+        }
+    }
+    Ok(checks)
+}
+
+/// What a forge says of a fleet's repository, as wooo's account sees it.
+async fn on_forge(about: &str, opened: &Opened, id: Option<u64>) -> Vec<Check> {
+    let asked = async {
+        let identity = opened.forge.identity().await?;
+        let me = opened.forge.myself().await?;
+        let permission = opened.forge.permission(&me.id).await?;
+        let branch = opened.forge.default_branch().await?;
+        let protection = opened.forge.protection(&branch).await?;
+        Ok::<_, crate::forge::Error>((identity, me, permission, branch, protection))
+    };
+    let (identity, me, permission, branch, protection) = match asked.await {
+        Ok(answers) => answers,
+        Err(error) => return Check::problems(about, &[error.into()]),
+    };
+    let mut checks = vec![match id {
+        Some(_) => Check::ok(about, format!("{} is reached as {}", identity.name, me.login)),
+        None => Check::warn(about, format!("{} is reached as {}, by its name alone", identity.name, me.login))
+            .then(format!("add `id: {}`, so that no other repository takes its name", identity.id)),
+    }];
+    if permission < Permission::Write {
+        let found = format!("{} may not push to {}: its right is `{permission}`", me.login, identity.name);
+        checks.push(Check::fail(about, found).then("give it the right to push branches and to merge".to_owned()));
+    }
+    let names: Vec<&str> = protection.required_checks.iter().map(StatusContext::as_str).collect();
+    checks.push(if names.is_empty() && protection.required_approvals == 0 {
+        Check::warn(about, format!("`{branch}` asks for no check and no approval before a merge"))
+            .then("protect it, and require `wooo/render` and `wooo/policy`".to_owned())
+    } else {
+        let approvals = protection.required_approvals;
+        Check::ok(about, format!("`{branch}` asks for [{}] and {approvals} approvals", names.join(", ")))
+    });
+    checks
 }
 
 fn secret(path: &Path) -> Result<SecretString, Problem> {

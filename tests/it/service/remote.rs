@@ -134,6 +134,14 @@ async fn walk<D: Dialect>(kind: &'static str) {
         let folder = tempfile::tempdir().unwrap();
         push_fleet(&remote);
         let served = Served::start(&setting(&remote, kind, folder.path()), "");
+        let doctor = std::process::Command::new(env!("CARGO_BIN_EXE_wooo"))
+            .args(["doctor", "--config"])
+            .arg(folder.path().join("data/service.yaml"))
+            .output()
+            .unwrap();
+        let found = String::from_utf8_lossy(&doctor.stdout).into_owned();
+        assert!(found.contains("fleet main: acme/fleet is reached as wooo"), "{found}");
+        assert!(found.contains("`main` asks for no check and no approval before a merge"), "{found}");
         // Staging is merged by wooo, through the forge, and synced.
         let first = served.settled(&post_app(&served, "shop", "staging"));
         assert_eq!(first["outcome"], "healthy", "{first}\n{}", served.log());
